@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of libseg know of each other. */
+#ifndef SEG_BACKEND_H
+#define SEG_BACKEND_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "cleanup.h"
+#include "seg.h"
+
+/* A reference that has been checked. */
+struct seg_name {
+	enum seg_kind kind;
+	const char *path; /* POSIX: without the '/'; file: as given. Points into the reference. */
+	bool by_id;       /* SysV: shmid is meant, else key */
+	int32_t key;
+	int shmid;
+};
+
+/* Long enough for any canonical reference of a POSIX or SysV segment. */
+#define SEG_REF_SIZE (NAME_MAX + 2)
+
+int seg_name_parse(const char *ref, struct seg_name *ret);
+void seg_name_format_posix(const char *name, char ref[static SEG_REF_SIZE]);
+void seg_name_format_sysv(int32_t key, int shmid, char ref[static SEG_REF_SIZE]);
+
+struct seg {
+	const struct seg_backend *backend;
+	char *ref;
+	unsigned flags; /* SEG_READ_ONLY, SEG_PATH */
+	int fd;         /* POSIX, file: always; SysV: with SEG_PATH only; else -1 */
+	/* SysV */
+	int shmid;
+	struct seg_stat last; /* what a removed segment was, for as long as fd keeps it */
+};
+
+int seg_new(const struct seg_backend *backend, unsigned flags, struct seg **ret);
+
+#define _cleanup_seg_ _cleanup_(cleanup_seg)
+static inline void cleanup_seg(struct seg **seg)
+{
+	seg_close(*seg);
+}
+
+struct sysv_usage;
+
+struct seg_store {
+	int dirfd; /* O_PATH | O_DIRECTORY */
+	dev_t dev;
+	struct sysv_usage *usage; /* allocated bytes of each SysV segment, or NULL */
+};
+
+/* One for each kind. Handles come from seg_new(); names are of the backend's kind. */
+struct seg_backend {
+	enum seg_kind kind;
+	int (*create)(struct seg_store *store, const struct seg_name *name, uint64_t size,
+		      mode_t mode, unsigned flags, struct seg **ret);
+	int (*open)(struct seg_store *store, const struct seg_name *name, unsigned flags,
+		    struct seg **ret);
+	int (*stat)(struct seg_store *store, const struct seg_name *name, struct seg_stat *ret);
+	int (*destroy)(struct seg_store *store, const struct seg_name *name);
+	int (*list)(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg);
+	int (*statvfs)(struct seg_store *store, struct statvfs *ret);
+	int (*map)(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret);
+	int (*resize)(struct seg *seg, uint64_t size);
+	int (*fstat)(struct seg *seg, struct seg_stat *ret);
+	int (*chmod)(struct seg *seg, mode_t mode);
+	int (*chown)(struct seg *seg, uid_t uid, gid_t gid);
+	int (*utimens)(struct seg *seg, const struct timespec times[2]);
+};
+
+extern const struct seg_backend seg_posix, seg_sysv, seg_file;
+
+int seg_posix_rename(struct seg_store *store, const char *from, const char *to, unsigned flags);
+int seg_posix_link(struct seg_store *store, struct seg *seg, const char *name);
+
+/* Opens the file behind fd once more, by way of /proc; never waits for a lease. */
+int seg_reopen_fd(int fd, int oflags);
+
+/* Checks a range against a size; a length of 0 becomes the rest. */
+int seg_check_range(uint64_t size, uint64_t offset, size_t *length);
+
+void seg_sysv_usage_free(struct sysv_usage *usage);
+
+#endif

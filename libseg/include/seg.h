@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * libseg - shared memory segments, POSIX and System V, under one interface.
+ *
+ * A *segment* is memory that several processes can map. Its bytes are its own:
+ * libseg puts no header in front of them, so C, Python and anything else see
+ * the same segment.
+ *
+ * References
+ * ----------
+ * A segment is named by a string:
+ *
+ *   "/frames", "frames"    a POSIX object, as in shm_open(3): 1 to 255 bytes
+ *                          after the optional '/', no other '/', not "." or ".."
+ *   "sysv:0x400"           a System V segment by its key, hexadecimal or decimal
+ *   "sysv:id:65538"        a System V segment by its shmid (as ipcs(1) shows it)
+ *   "sysv:0"               IPC_PRIVATE, for seg_create() only: a new segment
+ *                          that has an id and no key
+ *   "/run/seg/x", "./x"    anything with a '/' after its first byte is a file,
+ *                          which is opened and mapped as it is
+ *
+ * A POSIX object whose name begins with "sysv:" is written with the '/'.
+ *
+ * Conventions
+ * -----------
+ * Functions return a value >= 0, or a negative errno. Outputs come last and are
+ * written only on success. libseg never prints, never exits, and keeps no
+ * global state; errno is not part of its interface. Different handles may be
+ * used by different threads at once; one handle, or one store, is used by one
+ * thread at a time. Every descriptor is close-on-exec.
+ *
+ * Errors that any function with a reference returns, besides its own:
+ *   -EINVAL        the reference is empty or malformed, or a flag is unknown
+ *   -ENAMETOOLONG  a name of more than 255 bytes, a path longer than PATH_MAX
+ *   -ENOMEM        no memory for the handle
+ *   -EMFILE, -ENFILE  out of descriptors
+ */
+#ifndef SEG_H
+#define SEG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SEG_API __attribute__((visibility("default")))
+
+/** A handle on an open segment; made by seg_create() and seg_open(). */
+struct seg;
+
+/** Where POSIX segments live, when it is not /dev/shm; see seg_store_open(). */
+struct seg_store;
+
+enum seg_kind {
+	SEG_POSIX = 1, /* an object of shm_open(3): a regular file in /dev/shm */
+	SEG_SYSV = 2,  /* a segment of shmget(2) */
+	SEG_FILE = 3,  /* a regular file that was named by its path */
+};
+
+/* Flags of seg_create(), seg_open() and seg_map(). */
+enum seg_flags {
+	/* seg_create(): an existing segment is -EEXIST */
+	SEG_EXCLUSIVE = 1 << 0,
+	/* seg_create(): allocate every page now, so that a full store is -ENOSPC
+	 * here and not a SIGBUS at the first touch */
+	SEG_PREALLOCATE = 1 << 1,
+	/* seg_open(): mappings can be read only */
+	SEG_READ_ONLY = 1 << 2,
+	/* seg_open(), seg_create(): a handle that names the segment without being
+	 * a user of it: it keeps no memory alive and does not count as "in use".
+	 * It can be asked and changed (seg_fstat(), seg_resize(), seg_chmod(), ...)
+	 * and not mapped. For SysV this needs CAP_CHECKPOINT_RESTORE or
+	 * CAP_SYS_ADMIN. */
+	SEG_PATH = 1 << 3,
+};
+
+/* Bits of seg_stat.flags. */
+enum seg_stat_flags {
+	/* SysV: removed already (SHM_DEST); it goes with its last attach */
+	SEG_STAT_REMOVED = 1 << 0,
+};
+
+/** What the kernel says of a segment. Sizes in bytes, times as in stat(2). */
+struct seg_stat {
+	enum seg_kind kind;
+	uint32_t flags;     /* SEG_STAT_* */
+	uint64_t dev;       /* POSIX, file: st_dev; SysV: 0 */
+	uint64_t ino;       /* POSIX, file: st_ino; SysV: the shmid */
+	uint64_t size;      /* as asked for at creation; SysV: shm_segsz */
+	uint64_t allocated; /* memory really in use for it, swap included */
+	mode_t mode;        /* the nine permission bits, and setuid, setgid, sticky */
+	uint32_t nlink;     /* names; SysV: 1, or 0 once removed */
+	uid_t uid;
+	gid_t gid;
+	struct timespec atime; /* SysV: the last attach */
+	struct timespec mtime; /* SysV: the last detach */
+	struct timespec ctime; /* SysV: creation or the last change of mode or owner */
+	/* SysV only, else 0 (key, shmid: -1) */
+	int32_t shmid;
+	int32_t key; /* 0 is IPC_PRIVATE */
+	uint32_t nattch;
+	uid_t cuid; /* the creator */
+	gid_t cgid;
+	pid_t cpid;
+	pid_t lpid; /* the last to attach or detach */
+};
+
+/* -------------------------------------------------------------------------
+ * Segments by reference
+ */
+
+/**
+ * seg_create() - create a segment, or open the one that is there.
+ * @ref:   see References
+ * @size:  bytes, 1 or more; storage is rounded up to whole pages. 0 is taken
+ *         for a POSIX object or a file: an empty one, for seg_resize() to grow.
+ * @mode:  the nine permission bits; the umask applies (to SysV as well)
+ * @flags: SEG_EXCLUSIVE, SEG_PREALLOCATE, SEG_PATH
+ * @ret:   the new handle, for seg_close()
+ *
+ * The name appears when the segment is complete: sized, allocated where asked,
+ * and owned by the caller. A failure leaves nothing behind. (A file named by its
+ * path is the exception: it is there from the start, and is removed on failure.)
+ *
+ * Without SEG_EXCLUSIVE an existing segment of at least @size bytes is opened,
+ * as shmget(2) does; its size and contents stay as they are. One that is empty
+ * (its creator has not sized it yet) is given the size.
+ *
+ * Return: 0, or
+ *   -EEXIST      it exists (SEG_EXCLUSIVE); or the name belongs to something
+ *                that is not a segment, such as a directory
+ *   -EINVAL      @size is 0 for SysV; the existing segment is smaller than
+ *                @size; @mode has other bits
+ *   -EFBIG, -EOVERFLOW  @size is beyond what the file system takes
+ *   -ENOSPC      the store is full (SEG_PREALLOCATE), or a SysV limit is reached
+ *   -ENOMEM      no memory for a SysV segment of this size
+ *   -EACCES      no permission on the existing segment, or on the directory
+ */
+SEG_API int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned flags,
+		       struct seg **ret);
+
+/**
+ * seg_open() - open an existing segment.
+ * @flags: SEG_READ_ONLY, SEG_PATH
+ *
+ * The size is read from the kernel. A symbolic link in /dev/shm is not
+ * followed; in a path it is.
+ *
+ * Return: 0, or
+ *   -ENOENT   no such segment, or what has the name is not a segment
+ *   -EINVAL   the path names something that is not a regular file
+ *   -EACCES   no permission
+ *   -EAGAIN   somebody holds a lease on it (fcntl(2)); try again
+ *   -EPERM    SEG_PATH of a SysV segment, without the capability
+ *   -EBADF, -ENODATA  SEG_PATH where /proc is not mounted
+ */
+SEG_API int seg_open(const char *ref, unsigned flags, struct seg **ret);
+
+/**
+ * seg_close() - let go of a handle. NULL is fine.
+ *
+ * Mappings stay until seg_unmap().
+ *
+ * Return: NULL, so that `seg = seg_close(seg)` leaves no stale pointer.
+ */
+SEG_API struct seg *seg_close(struct seg *seg);
+
+/**
+ * seg_stat() - ask for a segment without opening it.
+ *
+ * The caller does not become a user of it, no time stamp changes, and no
+ * permission on the segment itself is needed. @ret->allocated of a SysV segment
+ * comes from /proc/sysvipc/shm; it is 0 where that is not readable.
+ *
+ * Return: 0, or -ENOENT, -EINVAL as in seg_open(), -EACCES (a directory on the
+ * way to a file).
+ */
+SEG_API int seg_stat(const char *ref, struct seg_stat *ret);
+
+/**
+ * seg_destroy() - remove a segment's name.
+ * @flags: 0
+ *
+ * The name is gone at once; the memory goes when the last user lets go, and no
+ * user notices. SysV segments that are still attached can be found by their
+ * shmid until then (SEG_STAT_REMOVED).
+ *
+ * Return: 0, or -ENOENT, -EPERM (somebody else's; the directory is sticky, or
+ * a SysV segment has another owner and creator), -EACCES, -EINVAL (not a
+ * regular file).
+ */
+SEG_API int seg_destroy(const char *ref, unsigned flags);
+
+/**
+ * seg_list_fn - called by seg_list() for each segment.
+ * @ref:  its canonical reference ("/name", "sysv:0x00000400" or
+ *        "sysv:id:65538"), valid during the call
+ * @stat: valid during the call; NULL where only names were asked for
+ *
+ * Return: 0 to go on; anything else ends the list and becomes its result.
+ */
+typedef int seg_list_fn(const char *ref, const struct seg_stat *stat, void *arg);
+
+/**
+ * seg_list() - every segment of a kind, in no particular order.
+ * @kind: SEG_POSIX or SEG_SYSV
+ *
+ * Segments that come or go meanwhile may or may not be listed; each is listed
+ * once. What is not a regular file in /dev/shm is left out. No permission on
+ * the segments is needed.
+ *
+ * Return: 0, what @fn returned, -EINVAL (another kind), or the errno of
+ * reading /dev/shm or /proc/sysvipc/shm.
+ */
+SEG_API int seg_list(enum seg_kind kind, seg_list_fn *fn, void *arg);
+
+/* -------------------------------------------------------------------------
+ * Open segments
+ */
+
+/**
+ * seg_map() - map an open segment, shared.
+ * @offset: bytes from its start, a multiple of the page size
+ * @length: bytes; 0 means all from @offset to the end. Any length is taken,
+ *          the mapping itself is whole pages.
+ * @flags:  0, or SEG_READ_ONLY (implied by a handle opened so)
+ * @ret:    the address of byte @offset, for seg_unmap()
+ *
+ * The range is checked against the size that the kernel tells now.
+ *
+ * Return: 0, or
+ *   -EINVAL  @offset is no multiple of the page size, or the range is not
+ *            within the segment, or empty
+ *   -EACCES  no permission to write (SysV says it here, not at seg_open())
+ *   -EBADF   a SEG_PATH handle
+ *   -ENODEV  a file whose file system cannot map it shared
+ *   -ENOMEM  no address space left
+ */
+SEG_API int seg_map(struct seg *seg, uint64_t offset, size_t length, unsigned flags, void **ret);
+
+/**
+ * seg_unmap() - undo seg_map().
+ * @addr: what seg_map() gave
+ * @length: of the mapping: as given there, or, for 0, the size minus the offset
+ *
+ * Return: 0, or -EINVAL (@addr is not page-aligned, or @length is 0).
+ */
+SEG_API int seg_unmap(void *addr, size_t length);
+
+/**
+ * seg_resize() - set the length of a segment.
+ * @size: bytes; storage is rounded up to whole pages, new bytes are zero
+ *
+ * Cutting a segment under a mapping makes touching the cut pages a SIGBUS for
+ * whoever maps them.
+ *
+ * Return: 0, or -EOPNOTSUPP (SysV: fixed at creation), -EBADF or -EINVAL (a
+ * read-only handle), -EFBIG, -EAGAIN (a lease, as in seg_open()), -EPERM
+ * (sealed), -EACCES.
+ */
+SEG_API int seg_resize(struct seg *seg, uint64_t size);
+
+/** seg_fstat() - seg_stat() of an open segment; it may have lost its name. */
+SEG_API int seg_fstat(struct seg *seg, struct seg_stat *ret);
+
+/**
+ * seg_fd() - the descriptor behind a handle, owned by the handle.
+ *
+ * Return: a descriptor; O_PATH for SEG_PATH handles. -EOPNOTSUPP for SysV
+ * without SEG_PATH: attaches have none.
+ */
+SEG_API int seg_fd(const struct seg *seg);
+
+/** seg_kind() - the kind of an open segment. */
+SEG_API enum seg_kind seg_kind(const struct seg *seg);
+
+/**
+ * seg_ref() - the canonical reference of an open segment, owned by the handle.
+ *
+ * "/name", "sysv:0x00000400", "sysv:id:65538", or the path as it was given.
+ */
+SEG_API const char *seg_ref(const struct seg *seg);
+
+/**
+ * seg_reopen() - an open file of the segment, for read(2), write(2), lseek(2)
+ * and fallocate(2); the caller closes it.
+ * @oflags: O_RDONLY, O_WRONLY or O_RDWR. Does not wait for leases: -EAGAIN.
+ *
+ * The descriptor counts as a user of the segment. For SysV only on SEG_PATH
+ * handles, and the file is never to be resized: attaches would meet SIGBUS.
+ *
+ * Return: a descriptor, or -EACCES, -EAGAIN, -EOPNOTSUPP as in seg_fd().
+ */
+SEG_API int seg_reopen(const struct seg *seg, int oflags);
+
+/** seg_chmod() - set the nine permission bits. Return: 0, -EPERM, -EINVAL. */
+SEG_API int seg_chmod(struct seg *seg, mode_t mode);
+
+/** seg_chown() - set owner and group; -1 leaves one as it is. Return: 0, -EPERM. */
+SEG_API int seg_chown(struct seg *seg, uid_t uid, gid_t gid);
+
+/**
+ * seg_utimens() - set the times, as utimensat(2). Return: 0, -EPERM, -EACCES,
+ * -EOPNOTSUPP (SysV keeps its own).
+ */
+SEG_API int seg_utimens(struct seg *seg, const struct timespec times[2]);
+
+/* -------------------------------------------------------------------------
+ * Stores
+ *
+ * A store is a directory that holds POSIX segments. The functions above use
+ * /dev/shm, opened anew by each call. The ones below use the directory that was
+ * opened when the store was, whatever is mounted over its path since. A NULL
+ * store is /dev/shm. SysV references and paths mean the same in every store.
+ */
+
+/**
+ * seg_store_open() - open a store.
+ * @path: a directory; NULL is /dev/shm
+ *
+ * Return: 0, or -ENOENT, -ENOTDIR, -EACCES.
+ */
+SEG_API int seg_store_open(const char *path, struct seg_store **ret);
+
+/** seg_store_close() - NULL is fine. Handles stay valid. Return: NULL. */
+SEG_API struct seg_store *seg_store_close(struct seg_store *store);
+
+/** seg_createat() - seg_create() in a store. */
+SEG_API int seg_createat(struct seg_store *store, const char *ref, uint64_t size, mode_t mode,
+			 unsigned flags, struct seg **ret);
+
+/** seg_openat() - seg_open() in a store. */
+SEG_API int seg_openat(struct seg_store *store, const char *ref, unsigned flags, struct seg **ret);
+
+/**
+ * seg_statat() - seg_stat() in a store.
+ *
+ * @ret->allocated of SysV segments may be up to 10 ms old: one reading of
+ * /proc/sysvipc/shm serves a run of calls on a (not NULL) store.
+ */
+SEG_API int seg_statat(struct seg_store *store, const char *ref, struct seg_stat *ret);
+
+/** seg_destroyat() - seg_destroy() in a store. */
+SEG_API int seg_destroyat(struct seg_store *store, const char *ref, unsigned flags);
+
+/* Flags of seg_listat(). */
+enum seg_list_flags {
+	SEG_LIST_NAMES = 1 << 0, /* names only: @stat is NULL, and less work is done */
+};
+
+/** seg_listat() - seg_list() of a store. */
+SEG_API int seg_listat(struct seg_store *store, enum seg_kind kind, unsigned flags, seg_list_fn *fn,
+		       void *arg);
+
+/**
+ * seg_renameat() - rename a POSIX segment within its store.
+ * @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE, as in renameat2(2)
+ *
+ * Return: 0, or -ENOENT, -EEXIST (RENAME_NOREPLACE; or the new name belongs to
+ * something that is not a segment), -EPERM, -EACCES, -EOPNOTSUPP (not POSIX).
+ */
+SEG_API int seg_renameat(struct seg_store *store, const char *from, const char *to, unsigned flags);
+
+/**
+ * seg_linkat() - give an open POSIX segment of @store another name in it.
+ *
+ * Return: 0, or -EEXIST, -EPERM, -EACCES, -ENOENT (it has no name left),
+ * -EOPNOTSUPP (not POSIX).
+ */
+SEG_API int seg_linkat(struct seg_store *store, struct seg *seg, const char *ref);
+
+/**
+ * seg_statvfs() - how much a store holds and has left.
+ * @kind: SEG_POSIX: the file system's own figures. SEG_SYSV: the limits of
+ *        shmget(2) (shmall, at most memory plus swap; shmmni) and what is used.
+ *
+ * Return: 0, -EINVAL (another kind), or the errno of statvfs(3).
+ */
+SEG_API int seg_statvfs(struct seg_store *store, enum seg_kind kind, struct statvfs *ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: MIT
+/*
+ * POSIX segments, and files named by their path: both are regular files, and
+ * differ in where the name is looked up and whether a symbolic link is followed.
+ *
+ * /dev/shm is world-writable: what has a name may be anything, and may be another
+ * thing the next moment. So a name is opened O_PATH first, which has no effect on
+ * what it names, and what was found is looked at before it is opened for good, by
+ * way of its descriptor and not of its name.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "backend.h"
+
+/* The steps in which storage is allocated: a signal makes tmpfs undo the step it is in. */
+#define ALLOCATE_STEP ((uint64_t)64 << 20)
+
+/* How often a creator and a destroyer may get in each other's way. */
+#define CREATE_TRIES 100
+
+static int dir_of(const struct seg_store *store, const struct seg_name *name)
+{
+	return name->kind == SEG_POSIX ? store->dirfd : AT_FDCWD;
+}
+
+static void fill_stat(const struct stat *st, enum seg_kind kind, struct seg_stat *ret)
+{
+	*ret = (struct seg_stat){
+		.kind = kind,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.allocated = (uint64_t)st->st_blocks * 512,
+		.mode = st->st_mode & 07777,
+		.nlink = (uint32_t)st->st_nlink,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.atime = st->st_atim,
+		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
+		.shmid = -1,
+	};
+}
+
+/* Is this a segment of the store, and not a directory, a device or another file
+ * system's file mounted over it? */
+static bool is_object(const struct seg_store *store, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_dev == store->dev;
+}
+
+static int check_kind(const struct seg_store *store, const struct seg_name *name,
+		      const struct stat *st)
+{
+	if (name->kind == SEG_POSIX)
+		return is_object(store, st) ? 0 : -ENOENT;
+	return S_ISREG(st->st_mode) ? 0 : -EINVAL;
+}
+
+static int posix_stat(struct seg_store *store, const struct seg_name *name, struct seg_stat *ret)
+{
+	int nofollow = name->kind == SEG_POSIX ? AT_SYMLINK_NOFOLLOW : 0;
+	struct stat st;
+	int r;
+
+	if (fstatat(dir_of(store, name), name->path, &st, nofollow) < 0)
+		return -errno;
+	r = check_kind(store, name, &st);
+	if (r < 0)
+		return r;
+	fill_stat(&st, name->kind, ret);
+	return 0;
+}
+
+static int open_path(struct seg_store *store, const struct seg_name *name)
+{
+	int nofollow = name->kind == SEG_POSIX ? O_NOFOLLOW : 0;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	fd = openat(dir_of(store, name), name->path, O_PATH | O_CLOEXEC | nofollow);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	r = check_kind(store, name, &st);
+	if (r < 0)
+		return r;
+	return steal_fd(&fd);
+}
+
+static const struct seg_backend *backend_of(const struct seg_name *name)
+{
+	return name->kind == SEG_POSIX ? &seg_posix : &seg_file;
+}
+
+static int posix_open(struct seg_store *store, const struct seg_name *name, unsigned flags,
+		      struct seg **ret)
+{
+	_cleanup_seg_ struct seg *seg = NULL;
+	_cleanup_close_ int path_fd = -1;
+	int r;
+
+	r = seg_new(backend_of(name), flags, &seg);
+	if (r < 0)
+		return r;
+	path_fd = open_path(store, name);
+	if (path_fd < 0)
+		return path_fd;
+	if (flags & SEG_PATH)
+		seg->fd = steal_fd(&path_fd);
+	else
+		seg->fd = seg_reopen_fd(path_fd, flags & SEG_READ_ONLY ? O_RDONLY : O_RDWR);
+	if (seg->fd < 0)
+		return seg->fd;
+	*ret = steal_ptr(seg);
+	return 0;
+}
+
+static int allocate(int fd, uint64_t size)
+{
+	for (uint64_t done = 0; done < size;) {
+		uint64_t step = size - done < ALLOCATE_STEP ? size - done : ALLOCATE_STEP;
+
+		if (fallocate(fd, 0, (off_t)done, (off_t)step) == 0)
+			done += step;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int set_size(int fd, uint64_t size, unsigned flags)
+{
+	if (size > 0 && ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	return flags & SEG_PREALLOCATE ? allocate(fd, size) : 0;
+}
+
+/* The file has no name before it is complete. */
+static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mode, unsigned flags)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	r = set_size(fd, size, flags);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+/* For file systems without O_TMPFILE, such as a segfs mount. */
+static int create_in_place(int dirfd, const char *name, uint64_t size, mode_t mode, unsigned flags)
+{
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	fd = openat(dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	r = set_size(fd, size, flags);
+	if (r < 0) {
+		unlinkat(dirfd, name, 0);
+		return r;
+	}
+	return steal_fd(&fd);
+}
+
+static int create_new(struct seg_store *store, const struct seg_name *name, uint64_t size,
+		      mode_t mode, unsigned flags, struct seg **ret)
+{
+	_cleanup_seg_ struct seg *seg = NULL;
+	_cleanup_close_ int fd = -1;
+	int dirfd = dir_of(store, name);
+	int r;
+
+	r = seg_new(backend_of(name), flags, &seg);
+	if (r < 0)
+		return r;
+	fd = name->kind == SEG_POSIX ? create_unnamed(dirfd, name->path, size, mode, flags)
+				     : -EOPNOTSUPP;
+	if (fd == -EOPNOTSUPP || fd == -EISDIR) /* both mean: no O_TMPFILE here */
+		fd = create_in_place(dirfd, name->path, size, mode, flags);
+	if (fd < 0)
+		return fd;
+	seg->fd = flags & SEG_PATH ? seg_reopen_fd(fd, O_PATH) : steal_fd(&fd);
+	if (seg->fd < 0)
+		return seg->fd;
+	*ret = steal_ptr(seg);
+	return 0;
+}
+
+/* Growing by fallocate() and not ftruncate(): when another process sizes the
+ * segment at the same time, nothing that it gave is cut off again. */
+static int grow_empty(int fd, uint64_t size)
+{
+	return fallocate(fd, 0, (off_t)size - 1, 1) < 0 ? -errno : 0;
+}
+
+static int open_existing(struct seg_store *store, const struct seg_name *name, uint64_t size,
+			 unsigned flags, struct seg **ret)
+{
+	_cleanup_seg_ struct seg *seg = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	r = posix_open(store, name, flags & SEG_PATH, &seg);
+	if (r < 0)
+		return r;
+	fd = seg_reopen_fd(seg->fd, O_RDWR);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size == 0 && size > 0)
+		r = grow_empty(fd, size);
+	else if ((uint64_t)st.st_size < size)
+		r = -EINVAL;
+	if (r == 0 && flags & SEG_PREALLOCATE)
+		r = allocate(fd, size);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(seg);
+	return 0;
+}
+
+static int posix_create(struct seg_store *store, const struct seg_name *name, uint64_t size,
+			mode_t mode, unsigned flags, struct seg **ret)
+{
+	for (int i = 0; i < CREATE_TRIES; i++) {
+		struct stat st;
+		int r;
+
+		if (!(flags & SEG_EXCLUSIVE)) {
+			r = open_existing(store, name, size, flags, ret);
+			if (r != -ENOENT)
+				return r;
+		}
+		r = create_new(store, name, size, mode, flags, ret);
+		if (r != -EEXIST || flags & SEG_EXCLUSIVE)
+			return r;
+		/* Another creator was first: open what it made, if that is a segment. */
+		if (fstatat(dir_of(store, name), name->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    check_kind(store, name, &st) < 0)
+			return -EEXIST;
+	}
+	return -EAGAIN;
+}
+
+static int posix_destroy(struct seg_store *store, const struct seg_name *name)
+{
+	struct stat st;
+	int r;
+
+	if (fstatat(dir_of(store, name), name->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	r = check_kind(store, name, &st);
+	if (r < 0)
+		return r;
+	return unlinkat(dir_of(store, name), name->path, 0) < 0 ? -errno : 0;
+}
+
+/* The file systems that hold segments give the type; a stat is for those that don't. */
+static int list_one(struct seg_store *store, const struct dirent *entry, unsigned flags,
+		    seg_list_fn *fn, void *arg)
+{
+	const struct seg_name name = { .kind = SEG_POSIX, .path = entry->d_name };
+	char ref[SEG_REF_SIZE];
+	struct seg_stat st;
+	int r;
+
+	if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
+		return 0;
+	seg_name_format_posix(entry->d_name, ref);
+	if (flags & SEG_LIST_NAMES && entry->d_type == DT_REG)
+		return fn(ref, NULL, arg);
+	r = posix_stat(store, &name, &st);
+	if (r == -ENOENT)
+		return 0; /* gone meanwhile, or no segment */
+	if (r < 0)
+		return r;
+	return fn(ref, flags & SEG_LIST_NAMES ? NULL : &st, arg);
+}
+
+static int posix_list(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg)
+{
+	_cleanup_close_ int fd = openat(store->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *entry;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir)
+		return -errno;
+	steal_fd(&fd);
+	while (errno = 0, entry = readdir(dir)) {
+		r = list_one(store, entry, flags, fn, arg);
+		if (r)
+			return r;
+	}
+	return -errno;
+}
+
+static int posix_statvfs(struct seg_store *store, struct statvfs *ret)
+{
+	struct statvfs st;
+
+	if (fstatvfs(store->dirfd, &st) < 0)
+		return -errno;
+	*ret = st;
+	return 0;
+}
+
+static int posix_map(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret)
+{
+	struct stat st;
+	void *addr;
+	int r;
+
+	if (fstat(seg->fd, &st) < 0)
+		return -errno;
+	r = seg_check_range((uint64_t)st.st_size, offset, &length);
+	if (r < 0)
+		return r;
+	addr = mmap(NULL, length, read_only ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED,
+		    seg->fd, (off_t)offset);
+	if (addr == MAP_FAILED)
+		return -errno;
+	*ret = addr;
+	return 0;
+}
+
+/* truncate(2) by path would wait for leases; opened without waiting it does not. */
+static int posix_resize(struct seg *seg, uint64_t size)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!(seg->flags & SEG_PATH))
+		return ftruncate(seg->fd, (off_t)size) < 0 ? -errno : 0;
+	fd = seg_reopen_fd(seg->fd, O_WRONLY);
+	if (fd < 0)
+		return fd;
+	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
+static int posix_fstat(struct seg *seg, struct seg_stat *ret)
+{
+	struct stat st;
+
+	if (fstat(seg->fd, &st) < 0)
+		return -errno;
+	fill_stat(&st, seg->backend->kind, ret);
+	return 0;
+}
+
+/* fchmod() does not take O_PATH descriptors, and fchmodat2() is Linux 6.6. */
+static int posix_chmod(struct seg *seg, mode_t mode)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	if (mode & ~07777u)
+		return -EINVAL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", seg->fd);
+	return chmod(path, mode) < 0 ? -errno : 0;
+}
+
+static int posix_chown(struct seg *seg, uid_t uid, gid_t gid)
+{
+	return fchownat(seg->fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int posix_utimens(struct seg *seg, const struct timespec times[2])
+{
+	return utimensat(seg->fd, "", times, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* What is there and is not a segment can't be seen here, so it must not be lost here. */
+static int check_not_hidden(struct seg_store *store, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(store->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return is_object(store, &st) ? 0 : -EEXIST;
+}
+
+int seg_posix_rename(struct seg_store *store, const char *from, const char *to, unsigned flags)
+{
+	int r;
+
+	r = check_not_hidden(store, from);
+	if (r < 0)
+		return r == -EEXIST ? -ENOENT : r;
+	r = check_not_hidden(store, to);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (renameat2(store->dirfd, from, store->dirfd, to, flags) < 0)
+		return -errno;
+	return 0;
+}
+
+int seg_posix_link(struct seg_store *store, struct seg *seg, const char *name)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", seg->fd);
+	if (linkat(AT_FDCWD, path, store->dirfd, name, AT_SYMLINK_FOLLOW) < 0)
+		return -errno;
+	return 0;
+}
+
+const struct seg_backend seg_posix = {
+	.kind = SEG_POSIX,
+	.create = posix_create,
+	.open = posix_open,
+	.stat = posix_stat,
+	.destroy = posix_destroy,
+	.list = posix_list,
+	.statvfs = posix_statvfs,
+	.map = posix_map,
+	.resize = posix_resize,
+	.fstat = posix_fstat,
+	.chmod = posix_chmod,
+	.chown = posix_chown,
+	.utimens = posix_utimens,
+};
+
+const struct seg_backend seg_file = {
+	.kind = SEG_FILE,
+	.create = posix_create,
+	.open = posix_open,
+	.stat = posix_stat,
+	.destroy = posix_destroy,
+	.map = posix_map,
+	.resize = posix_resize,
+	.fstat = posix_fstat,
+	.chmod = posix_chmod,
+	.chown = posix_chown,
+	.utimens = posix_utimens,
+};
