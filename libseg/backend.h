@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "seg.h"
@@ -74,6 +75,12 @@ extern const struct seg_backend seg_posix, seg_sysv, seg_file;
 
 int seg_posix_rename(struct seg_store *store, const char *from, const char *to, unsigned flags);
 int seg_posix_link(struct seg_store *store, struct seg *seg, const char *name);
+
+/* The path that leads to what a descriptor has open, whatever its name is now. */
+#define FD_PATH_SIZE (sizeof("/proc/self/fd/") + 3 * sizeof(int))
+const char *seg_fd_path(int fd, char path[static FD_PATH_SIZE]);
+
+void seg_stat_from(const struct stat *st, enum seg_kind kind, struct seg_stat *ret);
 
 /* Opens the file behind fd once more, by way of /proc; never waits for a lease. */
 int seg_reopen_fd(int fd, int oflags);

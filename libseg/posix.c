@@ -28,7 +28,7 @@ static int dir_of(const struct seg_store *store, const struct seg_name *name)
 	return name->kind == SEG_POSIX ? store->dirfd : AT_FDCWD;
 }
 
-static void fill_stat(const struct stat *st, enum seg_kind kind, struct seg_stat *ret)
+void seg_stat_from(const struct stat *st, enum seg_kind kind, struct seg_stat *ret)
 {
 	*ret = (struct seg_stat){
 		.kind = kind,
@@ -73,7 +73,7 @@ static int posix_stat(struct seg_store *store, const struct seg_name *name, stru
 	r = check_kind(store, name, &st);
 	if (r < 0)
 		return r;
-	fill_stat(&st, name->kind, ret);
+	seg_stat_from(&st, name->kind, ret);
 	return 0;
 }
 
@@ -144,8 +144,8 @@ static int set_size(int fd, uint64_t size, unsigned flags)
 /* The file has no name before it is complete. */
 static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mode, unsigned flags)
 {
-	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 	_cleanup_close_ int fd = -1;
+	char path[FD_PATH_SIZE];
 	int r;
 
 	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
@@ -154,8 +154,7 @@ static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mod
 	r = set_size(fd, size, flags);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0)
+	if (linkat(AT_FDCWD, seg_fd_path(fd, path), dirfd, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
 	return steal_fd(&fd);
 }
@@ -284,14 +283,16 @@ static int list_one(struct seg_store *store, const struct dirent *entry, unsigne
 	if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN)
 		return 0;
 	seg_name_format_posix(entry->d_name, ref);
-	if (flags & SEG_LIST_NAMES && entry->d_type == DT_REG)
-		return fn(ref, NULL, arg);
+	if (flags & SEG_LIST_NAMES && entry->d_type == DT_REG) {
+		st = (struct seg_stat){ .kind = SEG_POSIX, .ino = entry->d_ino, .shmid = -1 };
+		return fn(ref, &st, arg);
+	}
 	r = posix_stat(store, &name, &st);
 	if (r == -ENOENT)
 		return 0; /* gone meanwhile, or no segment */
 	if (r < 0)
 		return r;
-	return fn(ref, flags & SEG_LIST_NAMES ? NULL : &st, arg);
+	return fn(ref, &st, arg);
 }
 
 static int posix_list(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg)
@@ -363,19 +364,18 @@ static int posix_fstat(struct seg *seg, struct seg_stat *ret)
 
 	if (fstat(seg->fd, &st) < 0)
 		return -errno;
-	fill_stat(&st, seg->backend->kind, ret);
+	seg_stat_from(&st, seg->backend->kind, ret);
 	return 0;
 }
 
 /* fchmod() does not take O_PATH descriptors, and fchmodat2() is Linux 6.6. */
 static int posix_chmod(struct seg *seg, mode_t mode)
 {
-	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	char path[FD_PATH_SIZE];
 
 	if (mode & ~07777u)
 		return -EINVAL;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", seg->fd);
-	return chmod(path, mode) < 0 ? -errno : 0;
+	return chmod(seg_fd_path(seg->fd, path), mode) < 0 ? -errno : 0;
 }
 
 static int posix_chown(struct seg *seg, uid_t uid, gid_t gid)

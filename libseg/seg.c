@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "backend.h"
 
@@ -104,6 +105,16 @@ struct seg_store *seg_store_close(struct seg_store *store)
 		store_fini(store);
 	free(store);
 	return NULL;
+}
+
+int seg_store_fstat(const struct seg_store *store, struct seg_stat *ret)
+{
+	struct stat st;
+
+	if (fstat(store->dirfd, &st) < 0)
+		return -errno;
+	seg_stat_from(&st, SEG_POSIX, ret);
+	return 0;
 }
 
 /* -- by reference ------------------------------------------------------- */
@@ -357,14 +368,19 @@ const char *seg_ref(const struct seg *seg)
 	return seg->ref;
 }
 
+const char *seg_fd_path(int fd, char path[static FD_PATH_SIZE])
+{
+	snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+	return path;
+}
+
 int seg_reopen_fd(int fd, int oflags)
 {
-	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	char path[FD_PATH_SIZE];
 	int r;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	/* Without O_NONBLOCK anybody's lease would stop the caller for 45 s. */
-	r = open(path, oflags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	r = open(seg_fd_path(fd, path), oflags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (r < 0) /* the link always leads somewhere: it is /proc itself that is missing */
 		return errno == ENOENT ? -ENOSYS : -errno;
 	return r;
@@ -392,4 +408,55 @@ int seg_chown(struct seg *seg, uid_t uid, gid_t gid)
 int seg_utimens(struct seg *seg, const struct timespec times[2])
 {
 	return seg->backend->utimens(seg, times);
+}
+
+/* The calls that take a descriptor refuse O_PATH ones. An attach has none at all, and
+ * the kernel-internal file of a SysV segment has no attributes that mean anything. */
+static const char *xattr_path(const struct seg *seg, char path[static FD_PATH_SIZE])
+{
+	return seg->backend->kind == SEG_SYSV ? NULL : seg_fd_path(seg->fd, path);
+}
+
+ssize_t seg_getxattr(const struct seg *seg, const char *name, void *value, size_t size)
+{
+	char buf[FD_PATH_SIZE];
+	const char *path = xattr_path(seg, buf);
+	ssize_t r;
+
+	if (!path)
+		return -EOPNOTSUPP;
+	r = getxattr(path, name, value, size);
+	return r < 0 ? -errno : r;
+}
+
+int seg_setxattr(struct seg *seg, const char *name, const void *value, size_t size, int flags)
+{
+	char buf[FD_PATH_SIZE];
+	const char *path = xattr_path(seg, buf);
+
+	if (!path)
+		return -EOPNOTSUPP;
+	return setxattr(path, name, value, size, flags) < 0 ? -errno : 0;
+}
+
+int seg_removexattr(struct seg *seg, const char *name)
+{
+	char buf[FD_PATH_SIZE];
+	const char *path = xattr_path(seg, buf);
+
+	if (!path)
+		return -EOPNOTSUPP;
+	return removexattr(path, name) < 0 ? -errno : 0;
+}
+
+ssize_t seg_listxattr(const struct seg *seg, char *list, size_t size)
+{
+	char buf[FD_PATH_SIZE];
+	const char *path = xattr_path(seg, buf);
+	ssize_t r;
+
+	if (!path)
+		return -EOPNOTSUPP;
+	r = listxattr(path, list, size);
+	return r < 0 ? -errno : r;
 }

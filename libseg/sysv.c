@@ -404,7 +404,6 @@ static int sysv_destroy(struct seg_store *store, const struct seg_name *name)
 }
 
 struct list_call {
-	unsigned flags;
 	seg_list_fn *fn;
 	void *arg;
 };
@@ -415,14 +414,15 @@ static int list_one(const struct seg_stat *stat, void *arg)
 	char ref[SEG_REF_SIZE];
 
 	seg_name_format_sysv(stat->key, stat->shmid, ref);
-	return call->fn(ref, call->flags & SEG_LIST_NAMES ? NULL : stat, call->arg);
+	return call->fn(ref, stat, call->arg);
 }
 
 static int sysv_list(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg)
 {
-	struct list_call call = { .flags = flags, .fn = fn, .arg = arg };
+	struct list_call call = { .fn = fn, .arg = arg };
 
 	(void)store;
+	(void)flags; /* the table has it all anyway */
 	return for_each_segment(list_one, &call);
 }
 

@@ -200,7 +200,8 @@ SEG_API int seg_destroy(const char *ref, unsigned flags);
  * seg_list_fn - called by seg_list() for each segment.
  * @ref:  its canonical reference ("/name", "sysv:0x00000400" or
  *        "sysv:id:65538"), valid during the call
- * @stat: valid during the call; NULL where only names were asked for
+ * @stat: valid during the call; where only names were asked for, kind, ino,
+ *        shmid, key and flags are filled and the rest is 0
  *
  * Return: 0 to go on; anything else ends the list and becomes its result.
  */
@@ -310,6 +311,21 @@ SEG_API int seg_chown(struct seg *seg, uid_t uid, gid_t gid);
  */
 SEG_API int seg_utimens(struct seg *seg, const struct timespec times[2]);
 
+/**
+ * seg_getxattr(), seg_setxattr(), seg_removexattr(), seg_listxattr() - extended
+ * attributes and POSIX ACLs, as getxattr(2), setxattr(2), removexattr(2) and
+ * listxattr(2).
+ *
+ * Return: 0 or the length; -ENODATA, -ERANGE, -EPERM, -E2BIG, -ENOSPC as these
+ * do; -EOPNOTSUPP for SysV, or where the file system has none (tmpfs: `user.`
+ * since Linux 6.6).
+ */
+SEG_API ssize_t seg_getxattr(const struct seg *seg, const char *name, void *value, size_t size);
+SEG_API int seg_setxattr(struct seg *seg, const char *name, const void *value, size_t size,
+			 int flags);
+SEG_API int seg_removexattr(struct seg *seg, const char *name);
+SEG_API ssize_t seg_listxattr(const struct seg *seg, char *list, size_t size);
+
 /* -------------------------------------------------------------------------
  * Stores
  *
@@ -329,6 +345,13 @@ SEG_API int seg_store_open(const char *path, struct seg_store **ret);
 
 /** seg_store_close() - NULL is fine. Handles stay valid. Return: NULL. */
 SEG_API struct seg_store *seg_store_close(struct seg_store *store);
+
+/**
+ * seg_store_fstat() - the directory itself: mode, owner, times, links.
+ *
+ * Return: 0, or the errno of fstat(2).
+ */
+SEG_API int seg_store_fstat(const struct seg_store *store, struct seg_stat *ret);
 
 /** seg_createat() - seg_create() in a store. */
 SEG_API int seg_createat(struct seg_store *store, const char *ref, uint64_t size, mode_t mode,
@@ -350,7 +373,7 @@ SEG_API int seg_destroyat(struct seg_store *store, const char *ref, unsigned fla
 
 /* Flags of seg_listat(). */
 enum seg_list_flags {
-	SEG_LIST_NAMES = 1 << 0, /* names only: @stat is NULL, and less work is done */
+	SEG_LIST_NAMES = 1 << 0, /* names only, which is less work; see seg_list_fn */
 };
 
 /** seg_listat() - seg_list() of a store. */
