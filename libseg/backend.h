@@ -38,12 +38,6 @@ struct seg {
 
 int seg_new(const struct seg_backend *backend, unsigned flags, struct seg **ret);
 
-#define _cleanup_seg_ _cleanup_(cleanup_seg)
-static inline void cleanup_seg(struct seg **seg)
-{
-	seg_close(*seg);
-}
-
 struct sysv_usage;
 
 struct seg_store {

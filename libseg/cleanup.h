@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "seg.h"
+
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 #define steal_ptr(p)                      \
@@ -54,6 +56,12 @@ static inline void cleanup_closedir(DIR **d)
 		closedir(*d);
 }
 
+static inline void cleanup_seg(struct seg **seg)
+{
+	seg_close(*seg);
+}
+
+#define _cleanup_seg_      _cleanup_(cleanup_seg)
 #define _cleanup_close_    _cleanup_(cleanup_close)
 #define _cleanup_free_     _cleanup_(cleanup_free)
 #define _cleanup_fclose_   _cleanup_(cleanup_fclose)

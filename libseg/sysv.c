@@ -61,19 +61,17 @@ static int get_ds(int id, struct shmid_ds *ret)
 	return -ENOENT;
 }
 
-static int get_id(const struct seg_name *name, int *ret)
+/* The shmid, or a negative errno. With no permission bits asked for, none are checked. */
+static int get_id(const struct seg_name *name)
 {
-	int id = name->shmid;
+	int id;
 
-	if (!name->by_id) {
-		if (name->key == IPC_PRIVATE)
-			return -ENOENT;
-		id = shmget(name->key, 0, 0);
-		if (id < 0)
-			return -errno;
-	}
-	*ret = id;
-	return 0;
+	if (name->by_id)
+		return name->shmid;
+	if (name->key == IPC_PRIVATE)
+		return -ENOENT;
+	id = shmget(name->key, 0, 0);
+	return id < 0 ? -errno : id;
 }
 
 /* -- memory in use, from /proc/sysvipc/shm -------------------------------- */
@@ -237,9 +235,9 @@ static int sysv_stat(struct seg_store *store, const struct seg_name *name, struc
 	struct shmid_ds ds;
 	int id, r;
 
-	r = get_id(name, &id);
-	if (r < 0)
-		return r;
+	id = get_id(name);
+	if (id < 0)
+		return id;
 	r = get_ds(id, &ds);
 	if (r < 0)
 		return r;
@@ -298,12 +296,12 @@ static int sysv_open(struct seg_store *store, const struct seg_name *name, unsig
 		     struct seg **ret)
 {
 	int wanted = flags & SEG_PATH ? 0 : flags & SEG_READ_ONLY ? 0400 : 0600;
-	int id, r;
+	int id;
 
 	(void)store;
-	r = get_id(name, &id);
-	if (r < 0)
-		return r;
+	id = get_id(name);
+	if (id < 0)
+		return id;
 	/* By its key the kernel checks the permission right here; by its id, in shmat(). */
 	if (!name->by_id && shmget(name->key, 0, wanted) < 0)
 		return -errno;
@@ -392,12 +390,12 @@ static int sysv_create(struct seg_store *store, const struct seg_name *name, uin
 
 static int sysv_destroy(struct seg_store *store, const struct seg_name *name)
 {
-	int id, r;
+	int id;
 
 	(void)store;
-	r = get_id(name, &id);
-	if (r < 0)
-		return r;
+	id = get_id(name);
+	if (id < 0)
+		return id;
 	if (shmctl(id, IPC_RMID, NULL) < 0)
 		return errno == EINVAL || errno == EIDRM ? -ENOENT : -errno;
 	return 0;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The namespace: names and what they lead to. /posix and /sysv are directories of
+ * its own; everything in them is a segment that libseg knows by a reference.
+ *
+ * All functions return 0 or a negative errno.
+ */
+#ifndef SEGFS_NS_H
+#define SEGFS_NS_H
+
+#include <fuse_lowlevel.h>
+
+#include "node.h"
+
+struct ns {
+	struct nodes nodes; /* and with it the store */
+	struct timespec started;
+	bool passthrough; /* as asked for; nodes.passthrough: as it is */
+};
+
+int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_entry_param *e);
+int ns_create(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
+	      mode_t mode, struct fuse_entry_param *e, struct fuse_file_info *fi);
+int ns_mknod(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
+	     mode_t mode, struct fuse_entry_param *e);
+int ns_unlink(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name);
+int ns_rename(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
+	      fuse_ino_t new_parent, const char *new_name, unsigned flags);
+int ns_link(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, fuse_ino_t new_parent,
+	    const char *new_name, struct fuse_entry_param *e);
+int ns_statfs(struct ns *ns, fuse_ino_t ino, struct statvfs *ret);
+
+/* The longest name of a segment in a directory, with its end. */
+#define NS_NAME_SIZE 256
+
+/* The name under which a segment is shown in its directory. */
+void ns_name_of(const char *ref, char name[static NS_NAME_SIZE]);
+
+#endif
