@@ -19,7 +19,6 @@ void attr_fill(uint64_t ino, const struct seg_stat *st, struct stat *ret)
 		.st_size = (off_t)st->size,
 		.st_blksize = 4096,
 		.st_blocks = (blkcnt_t)((st->allocated + 511) / 512),
-		.st_atim = st->atime,
 		/* a SysV segment that was never attached has no time of that */
 		.st_atim = st->atime.tv_sec ? st->atime : st->ctime,
 		.st_mtim = st->mtime.tv_sec ? st->mtime : st->ctime,
