@@ -109,8 +109,16 @@ struct seg_store *seg_store_close(struct seg_store *store)
 
 int seg_store_fstat(const struct seg_store *store, struct seg_stat *ret)
 {
+	_cleanup_store_ struct seg_store own = { .dirfd = -1 };
 	struct stat st;
+	int r;
 
+	if (!store) {
+		r = store_init(&own, "/dev/shm");
+		if (r < 0)
+			return r;
+		store = &own;
+	}
 	if (fstat(store->dirfd, &st) < 0)
 		return -errno;
 	seg_stat_from(&st, SEG_POSIX, ret);
