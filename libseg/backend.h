@@ -38,6 +38,9 @@ struct seg {
 
 int seg_new(const struct seg_backend *backend, unsigned flags, struct seg **ret);
 
+/* How often a creator and a destroyer may get in each other's way. */
+#define SEG_CREATE_TRIES 100
+
 struct sysv_usage;
 
 struct seg_store {

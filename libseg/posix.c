@@ -20,9 +20,6 @@
 /* The steps in which storage is allocated: a signal makes tmpfs undo the step it is in. */
 #define ALLOCATE_STEP ((uint64_t)64 << 20)
 
-/* How often a creator and a destroyer may get in each other's way. */
-#define CREATE_TRIES 100
-
 static int dir_of(const struct seg_store *store, const struct seg_name *name)
 {
 	return name->kind == SEG_POSIX ? store->dirfd : AT_FDCWD;
@@ -238,7 +235,7 @@ static int open_existing(struct seg_store *store, const struct seg_name *name, u
 static int posix_create(struct seg_store *store, const struct seg_name *name, uint64_t size,
 			mode_t mode, unsigned flags, struct seg **ret)
 {
-	for (int i = 0; i < CREATE_TRIES; i++) {
+	for (int i = 0; i < SEG_CREATE_TRIES; i++) {
 		struct stat st;
 		int r;
 

@@ -378,14 +378,17 @@ static int open_existing(struct seg_store *store, const struct seg_name *name, u
 static int sysv_create(struct seg_store *store, const struct seg_name *name, uint64_t size,
 		       mode_t mode, unsigned flags, struct seg **ret)
 {
-	int r;
-
 	if (name->by_id || size == 0) /* an id is the kernel's to give */
 		return -EINVAL;
-	r = create_new(name->key, size, mode, flags, ret);
-	if (r != -EEXIST || flags & SEG_EXCLUSIVE)
-		return r;
-	return open_existing(store, name, size, flags, ret);
+	for (int i = 0; i < SEG_CREATE_TRIES; i++) {
+		int r = create_new(name->key, size, mode, flags, ret);
+
+		if (r == -EEXIST && !(flags & SEG_EXCLUSIVE))
+			r = open_existing(store, name, size, flags, ret);
+		if (r != -ENOENT) /* else somebody destroyed it in between */
+			return r;
+	}
+	return -EAGAIN;
 }
 
 static int sysv_destroy(struct seg_store *store, const struct seg_name *name)
