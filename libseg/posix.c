@@ -138,6 +138,23 @@ static int set_size(int fd, uint64_t size, unsigned flags)
 	return flags & SEG_PREALLOCATE ? allocate(fd, size) : 0;
 }
 
+/* Whatever can fail is done before the file gets its name for good: the size, the pages,
+ * and the descriptor of the handle. */
+static int complete(int *fd, uint64_t size, unsigned flags)
+{
+	int path_fd, r;
+
+	r = set_size(*fd, size, flags);
+	if (r < 0 || !(flags & SEG_PATH))
+		return r;
+	path_fd = seg_reopen_fd(*fd, O_PATH);
+	if (path_fd < 0)
+		return path_fd;
+	close(*fd);
+	*fd = path_fd;
+	return 0;
+}
+
 /* The file has no name before it is complete. */
 static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mode, unsigned flags)
 {
@@ -148,7 +165,7 @@ static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mod
 	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
-	r = set_size(fd, size, flags);
+	r = complete(&fd, size, flags);
 	if (r < 0)
 		return r;
 	if (linkat(AT_FDCWD, seg_fd_path(fd, path), dirfd, name, AT_SYMLINK_FOLLOW) < 0)
@@ -165,7 +182,7 @@ static int create_in_place(int dirfd, const char *name, uint64_t size, mode_t mo
 	fd = openat(dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return -errno;
-	r = set_size(fd, size, flags);
+	r = complete(&fd, size, flags);
 	if (r < 0) {
 		unlinkat(dirfd, name, 0);
 		return r;
@@ -190,9 +207,7 @@ static int create_new(struct seg_store *store, const struct seg_name *name, uint
 		fd = create_in_place(dirfd, name->path, size, mode, flags);
 	if (fd < 0)
 		return fd;
-	seg->fd = flags & SEG_PATH ? seg_reopen_fd(fd, O_PATH) : steal_fd(&fd);
-	if (seg->fd < 0)
-		return seg->fd;
+	seg->fd = steal_fd(&fd);
 	*ret = steal_ptr(seg);
 	return 0;
 }
