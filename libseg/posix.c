@@ -362,6 +362,8 @@ static int posix_resize(struct seg *seg, uint64_t size)
 {
 	_cleanup_close_ int fd = -1;
 
+	if (seg->flags & SEG_READ_ONLY)
+		return -EBADF;
 	if (!(seg->flags & SEG_PATH))
 		return ftruncate(seg->fd, (off_t)size) < 0 ? -errno : 0;
 	fd = seg_reopen_fd(seg->fd, O_WRONLY);
