@@ -231,11 +231,11 @@ static void unmap_big(struct bench *b, char *p)
 
 static double row_memset(struct bench *b)
 {
-	double ns[5];
+	double ns[BATCHES];
 	char *p = map_big(b);
 
 	memset(p, 1, BIG_SIZE);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < BATCHES; i++) {
 		double start = now_ns();
 
 		memset(p, i, BIG_SIZE);
@@ -243,7 +243,7 @@ static double row_memset(struct bench *b)
 		ns[i] = now_ns() - start;
 	}
 	unmap_big(b, p);
-	return median(ns, 5);
+	return median(ns, BATCHES);
 }
 
 /* One byte a page: the page faults, and the zeroing that is part of them. */
