@@ -8,6 +8,12 @@
 
 #include "../libseg/cleanup.h"
 
+/* A SysV segment that was never attached has no time of that. */
+static struct timespec time_or_ctime(const struct timespec *time, const struct seg_stat *st)
+{
+	return st->kind == SEG_SYSV && time->tv_sec == 0 ? st->ctime : *time;
+}
+
 void attr_fill(uint64_t ino, const struct seg_stat *st, struct stat *ret)
 {
 	*ret = (struct stat){
@@ -19,9 +25,8 @@ void attr_fill(uint64_t ino, const struct seg_stat *st, struct stat *ret)
 		.st_size = (off_t)st->size,
 		.st_blksize = 4096,
 		.st_blocks = (blkcnt_t)((st->allocated + 511) / 512),
-		/* a SysV segment that was never attached has no time of that */
-		.st_atim = st->atime.tv_sec ? st->atime : st->ctime,
-		.st_mtim = st->mtime.tv_sec ? st->mtime : st->ctime,
+		.st_atim = time_or_ctime(&st->atime, st),
+		.st_mtim = time_or_ctime(&st->mtime, st),
 		.st_ctim = st->ctime,
 	};
 }
@@ -135,20 +140,21 @@ static int set_times(struct seg *seg, const struct stat *attr, int to_set)
 }
 
 /* With HANDLE_KILLPRIV_V2 it is on us to drop setuid and setgid where the kernel
- * says so: the daemon's own rights would keep them. */
+ * says so: the daemon's own rights would keep them. The kernel says it of both in one
+ * bit, FATTR_KILL_SUIDGID, for which libfuse (3.18) knows half the name. */
 static int kill_privileges(struct seg *seg, int to_set)
 {
 	struct seg_stat st;
 	mode_t mode;
 	int r;
 
-	if (!(to_set & (FUSE_SET_ATTR_KILL_SUID | FUSE_SET_ATTR_KILL_SGID)))
+	if (!(to_set & FUSE_SET_ATTR_KILL_SUID))
 		return 0;
 	r = seg_fstat(seg, &st);
 	if (r < 0)
 		return r;
-	mode = st.mode & ~(to_set & FUSE_SET_ATTR_KILL_SUID ? S_ISUID : 0u);
-	if (to_set & FUSE_SET_ATTR_KILL_SGID && st.mode & S_IXGRP)
+	mode = st.mode & ~(mode_t)S_ISUID;
+	if (st.mode & S_IXGRP) /* without it setgid is no privilege */
 		mode &= ~(mode_t)S_ISGID;
 	return mode == st.mode ? 0 : seg_chmod(seg, mode);
 }
