@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include "daemon.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "cleanup.h"
+
+#define PATIENCE_MS 20000
+
+static const struct child_setting same = { 0 };
+
+static pid_t spawn(const char *const argv[], const char *log)
+{
+	pid_t pid = child_fork(&same);
+	int fd;
+
+	if (pid != 0)
+		return pid;
+	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		_exit(126);
+	execv(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+static void kill_when_closed(int lifeline, int pidfd)
+{
+	char byte;
+
+	dup2(lifeline, 3);
+	dup2(pidfd, 4);
+	close_range(5, ~0u, 0);
+	while (read(3, &byte, 1) < 0)
+		;
+	pidfd_send_signal(4, SIGKILL, NULL, 0);
+	_exit(0);
+}
+
+/* A test that dies takes its daemon along. PR_SET_PDEATHSIG does not last: the kernel
+ * clears it when a daemon takes on a caller's user. The watcher is no child of the
+ * test's, so that nobody has to wait for it. */
+static int watch(pid_t pid)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	int ends[2];
+	pid_t child;
+
+	if (pidfd < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	child = fork();
+	if (child == 0) {
+		close(ends[1]);
+		if (fork() == 0)
+			kill_when_closed(fcntl(ends[0], F_DUPFD, 5), fcntl(pidfd, F_DUPFD, 5));
+		_exit(0);
+	}
+	close(ends[0]);
+	child_wait(child);
+	return ends[1];
+}
+
+/* The table of mounts says when it changes; stat() then waits until the daemon answers. */
+static bool wait_for_mount(const struct daemon *daemon)
+{
+	_cleanup_close_ int pidfd = pidfd_open(daemon->pid, 0);
+	_cleanup_close_ int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct pollfd fds[] = { { mounts, POLLPRI, 0 }, { pidfd, POLLIN, 0 } };
+	char inside[PATH_MAX + 8];
+	struct stat st;
+
+	snprintf(inside, sizeof(inside), "%s/posix", daemon->point);
+	while (stat(inside, &st) < 0) {
+		int n = poll(fds, 2, PATIENCE_MS);
+
+		if (n == 0 || (n > 0 && fds[1].revents))
+			return false;
+	}
+	return true;
+}
+
+int daemon_start(struct daemon *daemon, const char *program, const char *point, const char *options)
+{
+	const char *argv[] = { program, "-f", "host", point, options ? "-o" : NULL, options, NULL };
+
+	snprintf(daemon->point, sizeof(daemon->point), "%s", point);
+	snprintf(daemon->log, sizeof(daemon->log), "%s.log", point);
+	mkdir(point, 0755);
+	daemon->pid = spawn(argv, daemon->log);
+	if (daemon->pid < 0) {
+		daemon->pid = 0;
+		return -1;
+	}
+	daemon->lifeline = watch(daemon->pid);
+	if (wait_for_mount(daemon))
+		return 0;
+	daemon_end(daemon, SIGKILL);
+	return -1;
+}
+
+/* Waits without limit once it is killed. */
+static void wait_or_kill(pid_t pid)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	struct pollfd fd = { pidfd, POLLIN, 0 };
+	int n;
+
+	do {
+		n = poll(&fd, 1, PATIENCE_MS);
+	} while (n < 0 && errno == EINTR);
+	if (n == 0)
+		kill(pid, SIGKILL);
+}
+
+int daemon_end(struct daemon *daemon, int sig)
+{
+	int status;
+
+	if (sig)
+		kill(daemon->pid, sig);
+	kill(daemon->pid, SIGCONT);
+	wait_or_kill(daemon->pid);
+	status = child_wait(daemon->pid);
+	daemon->pid = 0;
+	close(daemon->lifeline);
+	return status;
+}
+
+static void read_all(const char *path, char *text, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+const char *daemon_said(const struct daemon *daemon)
+{
+	static char text[16384];
+
+	read_all(daemon->log, text, sizeof(text));
+	return text;
+}
+
+int daemon_run(const char *const argv[], char *said, size_t size)
+{
+	char log[] = "/tmp/segfs-test-XXXXXX";
+	int fd = mkstemp(log), status;
+	pid_t pid;
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	pid = spawn(argv, log);
+	if (pid > 0) {
+		wait_or_kill(pid);
+		status = child_wait(pid);
+	}
+	read_all(log, said, size);
+	unlink(log);
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int daemon_fds(pid_t pid)
+{
+	char path[64];
+	int count = -2; /* "." and ".." */
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
