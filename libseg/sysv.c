@@ -247,6 +247,22 @@ static int sysv_stat(struct seg_store *store, const struct seg_name *name, struc
 	return 0;
 }
 
+/* An id that was good a moment ago: EINVAL says that the segment is gone. */
+static int errno_of_id(void)
+{
+	return errno == EINVAL || errno == EIDRM ? -ENOENT : -errno;
+}
+
+static int attach(int id, int flags, void **ret)
+{
+	void *addr = shmat(id, NULL, flags);
+
+	if (addr == (void *)-1)
+		return errno_of_id();
+	*ret = addr;
+	return 0;
+}
+
 /* A file descriptor of the segment's own pages: attached for a moment, because
  * only a mapping leads to the file. It stays valid after the detach, and after
  * IPC_RMID. O_PATH, so it never counts as a user. */
@@ -255,11 +271,11 @@ static int open_backing_file(int id, uint64_t size)
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char path[64];
 	void *addr;
-	int fd, r = 0;
+	int fd, r;
 
-	addr = shmat(id, NULL, SHM_RDONLY);
-	if (addr == (void *)-1)
-		return -errno;
+	r = attach(id, SHM_RDONLY, &addr);
+	if (r < 0)
+		return r;
 	snprintf(path, sizeof(path), "/proc/self/map_files/%" PRIxPTR "-%" PRIx64, (uintptr_t)addr,
 		 (uint64_t)(uintptr_t)addr + (size + page - 1) / page * page);
 	fd = open(path, O_PATH | O_CLOEXEC);
@@ -311,12 +327,13 @@ static int sysv_open(struct seg_store *store, const struct seg_name *name, unsig
 /* There is no fallocate() for these: every page is touched, for writing, once. */
 static int allocate(int id)
 {
-	void *addr = shmat(id, NULL, 0);
 	struct shmid_ds ds;
+	void *addr;
 	int r;
 
-	if (addr == (void *)-1)
-		return -errno;
+	r = attach(id, 0, &addr);
+	if (r < 0)
+		return r;
 	r = get_ds(id, &ds);
 	while (r == 0 && madvise(addr, ds.shm_segsz, MADV_POPULATE_WRITE) < 0)
 		if (errno != EINTR)
@@ -400,7 +417,7 @@ static int sysv_destroy(struct seg_store *store, const struct seg_name *name)
 	if (id < 0)
 		return id;
 	if (shmctl(id, IPC_RMID, NULL) < 0)
-		return errno == EINVAL || errno == EIDRM ? -ENOENT : -errno;
+		return errno_of_id();
 	return 0;
 }
 
@@ -472,7 +489,7 @@ static int cut_window(char *addr, uint64_t size, uint64_t offset, size_t length)
 static int sysv_map(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret)
 {
 	struct shmid_ds ds;
-	char *addr;
+	void *addr;
 	int r;
 
 	r = get_ds(seg->shmid, &ds);
@@ -481,15 +498,15 @@ static int sysv_map(struct seg *seg, uint64_t offset, size_t length, bool read_o
 	r = seg_check_range(ds.shm_segsz, offset, &length);
 	if (r < 0)
 		return r;
-	addr = shmat(seg->shmid, NULL, read_only ? SHM_RDONLY : 0);
-	if (addr == (void *)-1)
-		return -errno;
+	r = attach(seg->shmid, read_only ? SHM_RDONLY : 0, &addr);
+	if (r < 0)
+		return r;
 	r = cut_window(addr, ds.shm_segsz, offset, length);
 	if (r < 0) {
 		munmap(addr, ds.shm_segsz);
 		return r;
 	}
-	*ret = addr + offset;
+	*ret = (char *)addr + offset;
 	return 0;
 }
 
@@ -528,7 +545,7 @@ static int sysv_fstat(struct seg *seg, struct seg_stat *ret)
 static int set_perm(struct seg *seg, const struct shmid_ds *ds)
 {
 	if (shmctl(seg->shmid, IPC_SET, (struct shmid_ds *)ds) < 0)
-		return errno == EINVAL || errno == EIDRM ? -ENOENT : -errno;
+		return errno_of_id();
 	return 0;
 }
 
