@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "segment.h"
+
+#include <unistd.h>
+
+#include "mapping.h"
+#include "values.h"
+
+namespace
+{
+
+Napi::Value describe(Napi::Env env, SegPtr seg)
+{
+	struct seg_stat st;
+	int r = seg_fstat(seg.get(), &st);
+
+	if (r < 0)
+		return Napi::Number::New(env, r);
+	Napi::String ref = Napi::String::New(env, seg_ref(seg.get()));
+	Napi::Object handle = wrap_handle(env, std::move(seg));
+
+	handle.Set("size", static_cast<double>(st.size));
+	handle.Set("kind", static_cast<uint32_t>(st.kind));
+	handle.Set("ref", ref);
+	return handle;
+}
+
+} // namespace
+
+Napi::Value segment_create(const Napi::CallbackInfo &info)
+{
+	struct seg *seg;
+	int r = seg_create(to_reference(info[0]).c_str(), to_size(info[1]),
+			   info[2].As<Napi::Number>().Uint32Value(),
+			   info[3].As<Napi::Number>().Uint32Value(), &seg);
+
+	if (r < 0)
+		return Napi::Number::New(info.Env(), r);
+	return describe(info.Env(), SegPtr(seg));
+}
+
+Napi::Value segment_open(const Napi::CallbackInfo &info)
+{
+	struct seg *seg;
+	int r = seg_open(to_reference(info[0]).c_str(), info[1].As<Napi::Number>().Uint32Value(),
+			 &seg);
+
+	if (r < 0)
+		return Napi::Number::New(info.Env(), r);
+	return describe(info.Env(), SegPtr(seg));
+}
+
+Napi::Value segment_map(const Napi::CallbackInfo &info)
+{
+	Handle &handle = unwrap_handle(info[0]);
+	uint64_t offset = to_size(info[1]);
+	size_t lead = offset % static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+	size_t length = to_size(info[2]) + lead;
+	void *address;
+	int r = seg_map(handle.seg.get(), offset - lead, length, 0, &address);
+
+	if (r < 0)
+		return Napi::Number::New(info.Env(), r);
+	handle.mapping = std::make_shared<Mapping>(address, length, lead);
+	handle.seg.reset(); // the mapping needs no descriptor
+	return make_buffer(info.Env(), handle.mapping, info[3].ToBoolean());
+}
+
+// A buffer that has been transferred is detached already, and its memory belongs to
+// another ArrayBuffer: that one's finalizer unmaps it.
+Napi::Value segment_close(const Napi::CallbackInfo &info)
+{
+	Handle &handle = unwrap_handle(info[0]);
+	std::shared_ptr<Mapping> mapping = std::move(handle.mapping);
+
+	handle.seg.reset();
+	if (!mapping)
+		return info.Env().Undefined();
+	if (info[1].IsArrayBuffer()) {
+		auto buffer = info[1].As<Napi::ArrayBuffer>();
+
+		if (buffer.Data() != mapping->data())
+			return info.Env().Undefined();
+		buffer.Detach();
+	}
+	mapping->unmap();
+	return info.Env().Undefined();
+}
