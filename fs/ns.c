@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,8 +16,11 @@
 
 #define REF_SIZE (NS_NAME_SIZE + 8)
 
+/* How often somebody may create and remove a name under our hands. */
+#define CREATE_TRIES 100
+
 /* sysv/0x00000400, sysv/id-65538: exactly as shown, so that a name is a segment's
- * only one. libseg checks the number. */
+ * only one. */
 static int sysv_ref(const char *name, char ref[static REF_SIZE])
 {
 	bool by_key = strlen(name) == 10 && strncmp(name, "0x", 2) == 0 &&
@@ -26,7 +31,7 @@ static int sysv_ref(const char *name, char ref[static REF_SIZE])
 
 	if (by_key && strcmp(name, "0x00000000") != 0)
 		snprintf(ref, REF_SIZE, "sysv:%s", name);
-	else if (by_id && strlen(name) < 16)
+	else if (by_id && strlen(name) < 16 && strtoull(name + 3, NULL, 10) <= INT_MAX)
 		snprintf(ref, REF_SIZE, "sysv:id:%s", name + 3);
 	else
 		return -ENOENT;
@@ -177,15 +182,29 @@ static int get_made(struct ns *ns, const char *ref, struct seg *seg, struct fuse
 	return 0;
 }
 
+/* Where the name was taken and is free again when we ask by whom, we try again. */
+static int make_or_explain(struct ns *ns, const struct fuse_ctx *caller, const char *ref,
+			   mode_t mode, int oflags, struct seg **ret)
+{
+	int r = -EEXIST;
+
+	for (int i = 0; i < CREATE_TRIES && r == -EEXIST; i++) {
+		r = make_posix(ns, caller, ref, mode, ret);
+		if (r == -EEXIST)
+			r = explain_exists(ns, ref, oflags);
+		if (oflags & O_EXCL)
+			break;
+	}
+	return r;
+}
+
 static int create_posix(struct ns *ns, const struct fuse_ctx *caller, const char *ref, mode_t mode,
 			struct fuse_entry_param *e, int oflags)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
 	int r;
 
-	r = make_posix(ns, caller, ref, mode, &seg);
-	if (r == -EEXIST)
-		return explain_exists(ns, ref, oflags);
+	r = make_or_explain(ns, caller, ref, mode, oflags, &seg);
 	if (r < 0)
 		return r;
 	r = get_made(ns, ref, seg, e);
