@@ -270,7 +270,7 @@ static int open_backing_file(int id, uint64_t size)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char path[64];
-	void *addr;
+	void *addr = NULL;
 	int fd, r;
 
 	r = attach(id, SHM_RDONLY, &addr);
@@ -328,7 +328,7 @@ static int sysv_open(struct seg_store *store, const struct seg_name *name, unsig
 static int allocate(int id)
 {
 	struct shmid_ds ds;
-	void *addr;
+	void *addr = NULL;
 	int r;
 
 	r = attach(id, 0, &addr);
@@ -489,7 +489,7 @@ static int cut_window(char *addr, uint64_t size, uint64_t offset, size_t length)
 static int sysv_map(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret)
 {
 	struct shmid_ds ds;
-	void *addr;
+	void *addr = NULL;
 	int r;
 
 	r = get_ds(seg->shmid, &ds);
