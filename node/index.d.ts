@@ -41,7 +41,7 @@ export interface SystemError extends Error {
 }
 
 /** Which part of a segment to map; all of it by default. */
-export interface Window {
+export interface WindowOptions {
   /**
    * The byte of the segment where the buffer begins: a multiple of 8, so that each kind of
    * typed array can be laid over the buffer. It need not be a multiple of the page size.
@@ -51,7 +51,7 @@ export interface Window {
   length?: number | bigint;
 }
 
-export interface CreateOptions extends Window {
+export interface CreateOptions extends WindowOptions {
   /** The nine permission bits, from which the umask is taken away. Default: `0o600`. */
   mode?: number;
   /** Fail with `EEXIST` if it is there already. Default: `false`. */
@@ -63,7 +63,7 @@ export interface CreateOptions extends Window {
   preallocate?: boolean;
 }
 
-export interface OpenOptions extends Window {
+export interface OpenOptions extends WindowOptions {
   /**
    * Map for reading only, for which permission to read is enough. JavaScript has no
    * read-only ArrayBuffer: **a write to it kills the process** (SIGSEGV). Default: `false`.
@@ -75,7 +75,9 @@ export interface OpenOptions extends Window {
  * A mapped segment, or a part of one.
  *
  * It stays mapped until `close()`, or until nothing refers to `buffer` or to a view of it
- * any more and it is garbage collected; the Segment itself need not be kept.
+ * any more and it is garbage collected; the Segment itself need not be kept. Collection
+ * takes effect in a later turn of the event loop, and a process has some 65,000 mappings
+ * at most: a loop that opens many closes them.
  *
  * If another program makes the segment smaller, touching what was cut off kills the
  * process (SIGBUS).

@@ -52,16 +52,20 @@ for (const kind of kinds) {
       const ref = newRef(kind);
       const counter = new Int32Array(segfs.create(ref, 4096).buffer);
       const peer = startPeer(t);
+      let [mine, running] = [0, true];
+      const stop = () => { running = false; };
       const theirs = peer.run((segfs, r) => {
         const counter = new Int32Array(segfs.open(r).buffer);
-        Atomics.store(counter, 1, 1);
         for (let i = 0; i < 1_000_000; i++) Atomics.add(counter, 0, 1);
       }, ref);
 
-      while (Atomics.load(counter, 1) === 0) await new Promise(setImmediate);
-      for (let i = 0; i < 1_000_000; i++) Atomics.add(counter, 0, 1);
+      theirs.then(stop, stop);
+      for (; running; mine += 10_000) {
+        for (let i = 0; i < 10_000; i++) Atomics.add(counter, 0, 1);
+        await new Promise(setImmediate);
+      }
       await theirs;
-      assert.equal(counter[0], 2_000_000);
+      assert.equal(counter[0], mine + 1_000_000);
     });
 
     it('create it exclusively only once', async (t) => {

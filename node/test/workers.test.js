@@ -19,6 +19,11 @@ function startWorker(fn, ref) {
   `, { eval: true, workerData: { module: require.resolve('..'), ref } });
 }
 
+function endWorker(worker, how) {
+  if (how === 'terminate') worker.terminate();
+  else worker.postMessage('end');
+}
+
 for (const kind of kinds) {
   describe(`a ${kind} segment in worker threads`, () => {
     it('is the same memory in each of them', async () => {
@@ -47,8 +52,7 @@ for (const kind of kinds) {
 
         await once(worker, 'message');
         assert.equal(countMappings(ref), 9);
-        if (end === 'message') worker.postMessage('end');
-        else worker.terminate();
+        endWorker(worker, end);
         await exited;
         assert.equal(countMappings(ref), 0);
       }
@@ -58,18 +62,20 @@ for (const kind of kinds) {
       if (!ArrayBuffer.prototype.transfer) return t.skip('needs ArrayBuffer.transfer()');
       const ref = newRef(kind);
       segfs.create(ref, 4096).close();
-      const worker = startWorker((segfs, port, ref) => {
-        const moved = segfs.open(ref).buffer.transfer();
-        new Uint8Array(moved)[0] = 7;
-        port.postMessage(moved, [moved]);
-      }, ref);
-      const exited = once(worker, 'exit');
-      const [moved] = await once(worker, 'message');
+      for (const end of ['message', 'terminate']) {
+        const worker = startWorker((segfs, port, ref) => {
+          const moved = segfs.open(ref).buffer.transfer();
+          port.once('message', () => process.exit());
+          port.postMessage(moved, [moved]);
+        }, ref);
+        const exited = once(worker, 'exit');
+        const [moved] = await once(worker, 'message');
 
-      await exited;
-      assert.equal(new Uint8Array(moved)[0], 7);
-      new Uint8Array(moved)[1] = 8;
-      assert.equal(new Uint8Array(segfs.open(ref).buffer)[1], 8);
+        endWorker(worker, end);
+        await exited;
+        new Uint8Array(moved)[0] += 1;
+      }
+      assert.equal(new Uint8Array(segfs.open(ref).buffer)[0], 2);
     });
   });
 }
