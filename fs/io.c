@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "../libseg/cleanup.h"
 #include "creds.h"
@@ -30,22 +31,41 @@ static int drop_privileges(struct node *node, const struct fuse_ctx *caller)
 	return seg_chmod(node->seg, st.mode & ~(mode_t)(S_ISUID | S_ISGID));
 }
 
+static int access_mode(const struct fuse_file_info *fi)
+{
+	int accmode = fi->flags & O_ACCMODE;
+
+	return accmode == O_ACCMODE ? O_RDWR : accmode;
+}
+
 /* Without passthrough the daemon's descriptor stands for the client: the segment is
  * in use, and the client's mode of access is the descriptor's. direct_io, because
  * any cache would be a second copy of the pages. */
 static int hold_fd(struct node *node, struct fuse_file_info *fi)
 {
-	int accmode = fi->flags & O_ACCMODE;
 	int fd;
 
 	fi->direct_io = 1;
 	if (node->unborn || !node->seg)
 		return 0;
-	fd = seg_reopen(node->seg, accmode == O_ACCMODE ? O_RDWR : accmode);
+	fd = seg_reopen(node->seg, access_mode(fi));
 	if (fd < 0)
 		return fd;
 	fi->fh = (uint64_t)fd;
 	return 0;
+}
+
+/* The kernel opens the backing file after our reply, and makes EIO of every error that
+ * this meets (6.18). One is to be expected: a lease, which O_NONBLOCK does not wait
+ * for; libseg opens so. */
+static int check_lease(const struct node *node, const struct fuse_file_info *fi)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!(fi->flags & O_NONBLOCK))
+		return 0;
+	fd = seg_reopen(node->seg, access_mode(fi));
+	return fd == -EAGAIN ? fd : 0;
 }
 
 int io_open(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -62,8 +82,8 @@ int io_open(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, struct
 	fi->noflush = 1;
 	if ((fi->flags & O_ACCMODE) != O_RDONLY)
 		r = drop_privileges(node, caller);
-	if (r == 0 && fi->backing_id == 0)
-		r = hold_fd(node, fi);
+	if (r == 0)
+		r = fi->backing_id == 0 ? hold_fd(node, fi) : check_lease(node, fi);
 	if (r < 0)
 		node_release(&ns->nodes, node);
 	return r;
@@ -153,7 +173,9 @@ ssize_t io_write(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino,
 	r = creds_become(caller->uid, caller->gid, &saved);
 	if (r < 0 && r != -EPERM)
 		return r;
-	n = pwrite(fd, buf, size, off);
+	/* The kernel's offset of an append is the end as it last saw it. */
+	n = pwritev2(fd, &(struct iovec){ (void *)(uintptr_t)buf, size }, 1, off,
+		     fi->flags & O_APPEND ? RWF_APPEND : 0);
 	return n < 0 ? -errno : n;
 }
 
