@@ -73,11 +73,13 @@ static void reset_signals(void)
 	setrlimit(RLIMIT_CORE, &no_core);
 }
 
-/* A pid namespace is entered by being born in it. */
+/* A pid namespace is entered by being born in it. And only who has no other thread may
+ * enter a user namespace: ThreadSanitizer starts one in the child of its fork(). */
 static pid_t fork_into(int flags)
 {
-	if (flags & CLONE_NEWPID)
-		return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (flags & (CLONE_NEWPID | CLONE_NEWUSER))
+		return (pid_t)syscall(SYS_clone, (flags & CLONE_NEWPID) | SIGCHLD, NULL, NULL, NULL,
+				      NULL);
 	return fork();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Opening what exists: by each kind of reference, with each kind of handle. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/shm.h>
@@ -53,6 +54,48 @@ static void two_processes_meet_in_one_segment(void **state)
 	assert_int_equal(addr[2 * PAGE - 1], 'z');
 	assert_ok(seg_unmap(addr, 2 * PAGE));
 	seg_close(seg);
+}
+
+static void two_processes_meet_across_namespaces(void **state)
+{
+	static const int namespaces[] = { CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER,
+					  CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER };
+	struct fixture *f = *state;
+	struct seg *seg;
+	unsigned char *addr;
+
+	need_mounts();
+	seg = create_seg(f->ref, PAGE, 0);
+	addr = map_seg(seg, 0, 0, 0);
+	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+		const struct child_setting apart = { .unshare = namespaces[i] };
+		struct peer *peer = peer_start(f, &apart);
+
+		assert_ok(peer_open(peer, f->ref, 0));
+		assert_ok(peer_map(peer, 0, 0, 0));
+		addr[0] = (unsigned char)i;
+		assert_int_equal(peer_read(peer, 0), i);
+		peer_write(peer, 1, (unsigned char)~i);
+		assert_int_equal(addr[1], (unsigned char)~i);
+		peer_stop(peer);
+	}
+	assert_ok(seg_unmap(addr, PAGE));
+	seg_close(seg);
+}
+
+static void an_ipc_namespace_has_its_own_sysv_segments(void **state)
+{
+	struct fixture *f = *state;
+	const struct child_setting apart = { .unshare = CLONE_NEWIPC };
+	const char *posix = fixture_ref(f, SEG_POSIX);
+	struct peer *peer;
+
+	need_mounts();
+	peer = peer_start(f, &apart);
+	seg_close(create_seg(f->ref, PAGE, 0));
+	seg_close(create_seg(posix, PAGE, 0));
+	assert_int_equal(peer_open(peer, f->ref, 0), -ENOENT);
+	assert_ok(peer_open(peer, posix, 0));
 }
 
 static void the_size_is_what_the_kernel_says_now(void **state)
@@ -284,6 +327,8 @@ int main(void)
 		TEST_EACH_KIND(nothing_there_is_enoent),
 		TEST_EACH_KIND(a_segment_can_be_opened_while_it_has_its_name),
 		TEST_EACH_KIND(two_processes_meet_in_one_segment),
+		TEST_EACH_KIND(two_processes_meet_across_namespaces),
+		TEST_SYSV(an_ipc_namespace_has_its_own_sysv_segments),
 		TEST_FILES(the_size_is_what_the_kernel_says_now),
 		TEST_SYSV(a_sysv_segment_is_opened_by_key_or_by_id),
 		TEST_SYSV(a_removed_sysv_segment_is_found_by_its_id_while_attached),
