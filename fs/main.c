@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <syslog.h>
 
@@ -42,8 +44,7 @@ static void cleanup_ns(struct ns *ns)
 
 static void log_to_stderr(enum fuse_log_level level, const char *fmt, va_list ap)
 {
-	(void)level;
-	fputs("segfs: ", stderr);
+	(void)level; /* a call may be part of a line, which says "fuse:" at its start */
 	vfprintf(stderr, fmt, ap);
 }
 
@@ -103,18 +104,27 @@ static int receive_init(struct fuse_session *se)
 	return r > 0 ? 0 : fail("no INIT from the kernel", r < 0 ? -r : EIO);
 }
 
+#define NO_CAPABILITY                                                         \
+	"passthrough needs CAP_SYS_ADMIN in the initial user namespace: run " \
+	"segfs as root on the host"
+
 static const char *what_is_missing(const struct ns *ns, int err)
 {
 	if (!ns->nodes.passthrough || err == ENOTTY)
 		return "this kernel has no FUSE passthrough: Linux 6.12 or later with "
 		       "CONFIG_FUSE_PASSTHROUGH is needed";
 	if (err == EPERM)
-		return "passthrough needs CAP_SYS_ADMIN in the initial user namespace: "
-		       "run segfs as root on the host";
+		return NO_CAPABILITY;
 	if (err == EBADF)
 		return "this kernel takes no O_PATH files for passthrough: Linux 6.12 or later "
 		       "is needed";
 	return strerror(err);
+}
+
+static int refuse(const char *what)
+{
+	fprintf(stderr, "segfs: %s; or mount without shared mappings: -o nopassthrough\n", what);
+	return -1;
 }
 
 /* Without passthrough a mapping would be a copy of the segment, or fail. */
@@ -122,15 +132,23 @@ static int check_passthrough(const struct ns *ns)
 {
 	int r = ns->nodes.passthrough ? backing_probe(ns->nodes.fuse_fd) : -ENOTTY;
 
-	if (r == 0)
-		return 0;
-	fprintf(stderr, "segfs: %s; or mount without shared mappings: -o nopassthrough\n",
-		what_is_missing(ns, -r));
-	return -1;
+	return r == 0 ? 0 : refuse(what_is_missing(ns, -r));
+}
+
+static bool has_cap_sys_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       data[0].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
 }
 
 static int start(struct fuse_session *se, struct ns *ns, const char *mountpoint)
 {
+	/* Before libfuse tries to mount by other means, and says that these have failed. */
+	if (ns->passthrough && !has_cap_sys_admin())
+		return refuse(NO_CAPABILITY);
 	if (mount_session(se, mountpoint) < 0)
 		return -1;
 	ns->nodes.fuse_fd = fuse_session_fd(se);
@@ -166,7 +184,9 @@ static int serve(struct options *opts, int ready)
 	if (ns_init(&ns, opts) < 0)
 		return 1;
 	se = fuse_session_new(&opts->args, &segfs_ops, sizeof(segfs_ops), &ns);
-	if (!se || fuse_set_signal_handlers(se) < 0)
+	if (!se) /* an option that libfuse does not know, of which it has told */
+		return 2;
+	if (fuse_set_signal_handlers(se) < 0)
 		return 1;
 	if (start(se, &ns, opts->mountpoint) < 0) {
 		fuse_remove_signal_handlers(se);

@@ -43,16 +43,20 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 mounted (with -f: unmounted), 1 it could not be mounted, 2 usage.\n";
 
-static int set_mountpoint(struct options *opts, const char *arg)
+/* Absolute, because the daemon leaves its directory. */
+static int resolve_mountpoint(struct options *opts)
 {
+	char *path = realpath(opts->mountpoint, NULL);
+
 	/* A mount whose daemon died can't be resolved, and is an absolute path as a rule. */
-	opts->mountpoint = realpath(arg, NULL);
-	if (!opts->mountpoint && errno == ENOTCONN)
-		opts->mountpoint = strdup(arg);
-	if (!opts->mountpoint) {
-		fprintf(stderr, "segfs: %s: %s\n", arg, strerror(errno));
+	if (!path && errno == ENOTCONN)
+		return 0;
+	if (!path) {
+		fprintf(stderr, "segfs: %s: %s\n", opts->mountpoint, strerror(errno));
 		return -1;
 	}
+	free(opts->mountpoint);
+	opts->mountpoint = path;
 	return 0;
 }
 
@@ -70,7 +74,7 @@ static int process(void *data, const char *arg, int key, struct fuse_args *outar
 	if (!opts->source)
 		return (opts->source = strdup(arg)) ? 0 : -1;
 	if (!opts->mountpoint)
-		return set_mountpoint(opts, arg);
+		return (opts->mountpoint = strdup(arg)) ? 0 : -1;
 	fprintf(stderr, "segfs: unexpected argument %s\n", arg);
 	return -1;
 }
@@ -112,7 +116,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		fprintf(stderr, "segfs: unknown namespace '%s'\n", ret->source);
 		return usage_error("only 'host' can be mounted");
 	}
-	return add_own(ret) < 0 ? 1 : 0;
+	return resolve_mountpoint(ret) < 0 || add_own(ret) < 0 ? 1 : 0;
 }
 
 void options_free(struct options *opts)
