@@ -16,6 +16,7 @@ struct entry {
 struct dir {
 	struct entry *entries;
 	size_t count, room;
+	struct dir *prev, *next; /* in ns.dirs */
 };
 
 static void clear(struct dir *dir)
@@ -25,17 +26,29 @@ static void clear(struct dir *dir)
 	dir->count = 0;
 }
 
-int dir_open(struct dir **ret)
+int dir_open(struct ns *ns, struct dir **ret)
 {
-	*ret = calloc(1, sizeof(**ret));
-	return *ret ? 0 : -ENOMEM;
+	struct dir *dir = calloc(1, sizeof(*dir));
+
+	if (!dir)
+		return -ENOMEM;
+	DL_APPEND(ns->dirs, dir);
+	*ret = dir;
+	return 0;
 }
 
-void dir_close(struct dir *dir)
+void dir_close(struct ns *ns, struct dir *dir)
 {
+	DL_DELETE(ns->dirs, dir);
 	clear(dir);
 	free(dir->entries);
 	free(dir);
+}
+
+void dir_close_all(struct ns *ns)
+{
+	while (ns->dirs)
+		dir_close(ns, ns->dirs);
 }
 
 static int grow(struct dir *dir)

@@ -9,8 +9,10 @@
  * hold while segments come and go. */
 struct dir;
 
-int dir_open(struct dir **ret);
-void dir_close(struct dir *dir);
+int dir_open(struct ns *ns, struct dir **ret);
+void dir_close(struct ns *ns, struct dir *dir);
+/* At the end: what nobody will close any more. */
+void dir_close_all(struct ns *ns);
 
 /**
  * dir_fill() - a READDIR reply, from offset @off on; 0 reads the names anew.

@@ -15,6 +15,7 @@
 
 #include "../libseg/cleanup.h"
 #include "backing.h"
+#include "dir.h"
 #include "mountpoint.h"
 #include "ns.h"
 #include "ops.h"
@@ -33,6 +34,7 @@ static void cleanup_options(struct options *opts)
 
 static void cleanup_ns(struct ns *ns)
 {
+	dir_close_all(ns);
 	ns->nodes.fuse_fd = -1; /* the session, and all backing ids, are gone */
 	nodes_free(&ns->nodes);
 	seg_store_close(ns->nodes.store);

@@ -12,8 +12,11 @@
 
 #include "node.h"
 
+struct dir;
+
 struct ns {
 	struct nodes nodes; /* and with it the store */
+	struct dir *dirs;   /* that are open */
 	struct timespec started;
 	bool passthrough; /* as asked for; nodes.passthrough: as it is */
 };

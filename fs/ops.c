@@ -43,10 +43,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 /* A reply that does not arrive leaves no reference in the kernel. */
 static void reply_entry(fuse_req_t req, int r, const struct fuse_entry_param *e)
 {
+	struct ns *ns = ns_of(req); /* any reply frees the request */
+
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else if (fuse_reply_entry(req, e) < 0)
-		node_forget(&ns_of(req)->nodes, e->ino, 1);
+		node_forget(&ns->nodes, e->ino, 1);
 }
 
 static void reply_attr(fuse_req_t req, int r, const struct stat *st)
@@ -229,18 +231,19 @@ static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct ns *ns = ns_of(req);
 	struct dir *dir;
 	int r;
 
 	(void)ino;
-	r = dir_open(&dir);
+	r = dir_open(ns, &dir);
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
 	}
 	fi->fh = (uintptr_t)dir;
 	if (fuse_reply_open(req, fi) < 0)
-		dir_close(dir);
+		dir_close(ns, dir);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -260,7 +263,7 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	dir_close((struct dir *)(uintptr_t)fi->fh);
+	dir_close(ns_of(req), (struct dir *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 
