@@ -67,10 +67,10 @@ wait_for_end_of()
 	done
 }
 
-# The daemon that mounted in the background, with these words in its command line.
+# The daemon of a mount point, by its command line.
 pid_of()
 {
-	pgrep -x -f "$SEGFS host $1" || true
+	pgrep -f "^$SEGFS( -o [^ ]*)? host $1\$" || true
 }
 
 # Unmounts what a daemon in the background mounted, and waits until that is gone.

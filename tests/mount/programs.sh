@@ -5,7 +5,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 
-ROUNDS=60
+ROUNDS=40
 
 # meet COMMAND...: each a program and its first arguments, in one string. What follows
 # is the party's index, their count and the rounds.

@@ -177,6 +177,7 @@ in_a_user_namespace_it_mounts_without_passthrough()
 		echo world >>"$1"
 		umount "$POINT"
 	' sh "$P/$name" "$name"
+	wait_for_end_of "$(pid_of "$POINT")"
 	equal "$(tr '\n' ' ' <"/dev/shm/$name")" 'hello world '
 }
 

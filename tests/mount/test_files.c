@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "mounted.h"
@@ -236,10 +237,10 @@ static void a_mapping_grows_is_locked_and_gives_pages_back(void **state)
 	assert_ptr_not_equal(addr, MAP_FAILED);
 	addr = mremap(addr, PAGE, 4 * PAGE, MREMAP_MAYMOVE);
 	assert_ptr_not_equal(addr, MAP_FAILED);
-	assert_ok(mlock(addr, 4 * PAGE));
+	assert_ok(syscall(SYS_mlock, addr, 4 * PAGE)); /* mlock() is empty under ASan */
 	addr[3 * PAGE] = 'x';
 	assert_int_equal(stat_path(m->direct).st_blocks, 4 * PAGE / 512);
-	assert_ok(munlock(addr, 4 * PAGE));
+	assert_ok(syscall(SYS_munlock, addr, 4 * PAGE));
 	assert_ok(madvise(addr, 2 * PAGE, MADV_REMOVE));
 	assert_int_equal(stat_path(m->path).st_blocks, 2 * PAGE / 512);
 	assert_int_equal(addr[3 * PAGE], 'x');

@@ -264,6 +264,57 @@ static void many_processes_open_map_and_unlink_the_same_names(void **state)
 	munmap(t, sizeof(*t));
 }
 
+/* -- killed in the middle --------------------------------------------------------------- */
+
+struct bustle {
+	const char *path;
+	_Atomic unsigned steps; /* shared */
+};
+
+static int bustle(void *arg)
+{
+	struct bustle *b = *(struct bustle **)arg;
+	char path[PATH_MAX + 16];
+	struct stat st;
+
+	for (unsigned i = 0;; i++) {
+		snprintf(path, sizeof(path), "%s-%u", b->path, i % 10);
+		if (open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) < 0 || stat(path, &st) < 0)
+			return 1;
+		close_range(10, 30, 0); /* some stay open */
+		b->steps++;
+	}
+}
+
+/* The daemon's reply finds nobody then, and what it holds for them is let go of. */
+static void clients_that_are_killed_in_the_middle_leave_nothing_open(void **state)
+{
+	struct mounted *m = *state;
+	const int base = daemon_fds(m->daemon.pid);
+	struct bustle *b =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(b, MAP_FAILED);
+	b->path = m->path;
+	for (unsigned i = 0; i < 200; i++) {
+		struct peer *peer = peer_spawn(m->f, bustle, &b);
+		const unsigned enough = b->steps + i % 20;
+
+		while (b->steps < enough)
+			sched_yield();
+		peer_kill(peer);
+		m->f->peer_count = 0;
+	}
+	assert_daemon_has(m, base);
+	for (unsigned i = 0; i < 10; i++) {
+		const char *path = path_of(m, "%s-%u", m->direct, i);
+
+		if (access(path, F_OK) == 0)
+			assert_false(has_users(path));
+	}
+	munmap(b, PAGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +327,7 @@ int main(void)
 		MOUNTED_POSIX(the_daemon_lets_go_of_every_descriptor),
 		MOUNTED_POSIX(a_thousand_segments_are_open_at_once),
 		MOUNTED_POSIX(many_processes_open_map_and_unlink_the_same_names),
+		MOUNTED_POSIX(clients_that_are_killed_in_the_middle_leave_nothing_open),
 	};
 
 	return RUN_MOUNTED(tests);

@@ -84,13 +84,15 @@ static void the_creating_descriptor_reads_and_writes_and_is_opened_again_to_map(
 	struct mounted *m = *state;
 	int fd = create_file(m->path, 0600);
 	unsigned char *mounted, *attached;
+	struct seg *seg;
 	char byte;
 
 	assert_ok(ftruncate(fd, 2 * (off_t)PAGE));
 	assert_ptr_equal(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
 	assert_int_equal(errno, ENODEV);
 	mounted = map_file(m->path, 2 * PAGE, PROT_READ | PROT_WRITE);
-	attached = map_seg(open_seg(m->ref, 0), 0, 0, 0);
+	seg = open_seg(m->ref, 0);
+	attached = map_seg(seg, 0, 0, 0);
 	mounted[PAGE] = 'm';
 	assert_int_equal(attached[PAGE], 'm');
 	assert_int_equal(pread(fd, &byte, 1, (off_t)PAGE), 1);
@@ -100,6 +102,7 @@ static void the_creating_descriptor_reads_and_writes_and_is_opened_again_to_map(
 	assert_int_equal(pwrite(fd, "xyz", 3, 2 * (off_t)PAGE - 2), 2);
 	assert_int_equal(try(pwrite(fd, "x", 1, 2 * (off_t)PAGE)), -ENOSPC);
 	close(fd);
+	seg_close(seg);
 }
 
 static void the_key_taken_meanwhile_is_eexist(void **state)
