@@ -2,6 +2,7 @@
 # Sourced by the tests that are scripts; with_mount runs them. A test is a function
 # whose name is a sentence; `run_tests NAME...` runs each in a subshell, where the
 # first command that fails ends it.
+# shellcheck disable=SC2034  # much of this is for those who source it
 set -u
 
 P=$POINT/posix

@@ -72,27 +72,40 @@ static void put(const struct party *p, size_t at, const void *buf, size_t size)
 		die("pwrite");
 }
 
+static uint32_t *word_at(const struct party *p, int index, int word)
+{
+	return (uint32_t *)(void *)(p->memory + (size_t)index * PARTY_SLOT) + word;
+}
+
 static void write_word(const struct party *p, int word, uint32_t value)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	put(p, (size_t)word * 4, &value, 4);
+	if (p->memory)
+		__atomic_store_n(word_at(p, p->index, word), value, __ATOMIC_SEQ_CST);
+	else
+		put(p, (size_t)word * 4, &value, 4);
+}
+
+static uint32_t read_word(const struct party *p, int index, int word)
+{
+	uint32_t value;
+
+	if (p->memory)
+		return __atomic_load_n(word_at(p, index, word), __ATOMIC_SEQ_CST);
+	get(p, index, (size_t)word * 4, &value, 4);
+	return value;
 }
 
 static void wait_for_all(const struct party *p, int word, uint32_t round)
 {
 	for (int i = 0; i < p->count; i++) {
-		uint32_t value;
-
-		while (get(p, i, (size_t)word * 4, &value, 4), value != round) {
+		while (read_word(p, i, word) != round) {
 			if (time(NULL) > p->end) {
-				fprintf(stderr, "party %d: %d is at %u, not at %u\n", p->index, i,
-					value, round);
+				fprintf(stderr, "party %d: %d is not at %u\n", p->index, i, round);
 				exit(1);
 			}
 			sched_yield();
 		}
 	}
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 static unsigned char pattern(uint32_t round, int index, size_t k)

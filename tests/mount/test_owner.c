@@ -224,11 +224,25 @@ static void others_segments_are_not_linked(void **state)
 	assert_int_equal(stat_path(wish.to).st_uid, SOMEBODY);
 }
 
-static int create_in_closed_shm(void *arg)
+static int open_with_o_creat(void *arg)
 {
 	struct wish *wish = arg;
 
 	return try_open(wish->path, O_CREAT | O_RDWR, 0600);
+}
+
+/* As protected_regular has it. */
+static void others_segments_are_opened_with_o_creat_as_in_dev_shm(void **state)
+{
+	struct mounted *m = *state;
+	struct wish wish = { .path = m->path }, direct = { .path = m->direct };
+
+	created_by_somebody(m, 0666);
+	assert_ok(chmod(m->direct, 0666));
+	assert_int_equal(child_run(&other, open_with_o_creat, &wish),
+			 child_run(&other, open_with_o_creat, &direct));
+	assert_int_equal(try_open(m->path, O_CREAT | O_RDWR, 0600),
+			 try_open(m->direct, O_CREAT | O_RDWR, 0600));
 }
 
 static void nobody_creates_where_dev_shm_does_not_let_them(void **state)
@@ -237,9 +251,9 @@ static void nobody_creates_where_dev_shm_does_not_let_them(void **state)
 	struct wish wish = { .path = m->path };
 
 	assert_ok(chmod("/dev/shm", 0755));
-	assert_int_equal(child_run(&somebody, create_in_closed_shm, &wish), -EACCES);
+	assert_int_equal(child_run(&somebody, open_with_o_creat, &wish), -EACCES);
 	assert_ok(chmod("/dev/shm", 01777));
-	assert_ok(child_run(&somebody, create_in_closed_shm, &wish));
+	assert_ok(child_run(&somebody, open_with_o_creat, &wish));
 }
 
 static int is_group_member_reading(void *arg)
@@ -275,6 +289,7 @@ int main(void)
 		MOUNTED_BOTH(permission_goes_by_what_the_segment_says_now),
 		MOUNTED_POSIX(the_sticky_bit_keeps_names_from_others),
 		MOUNTED_POSIX(others_segments_are_not_linked),
+		MOUNTED_POSIX(others_segments_are_opened_with_o_creat_as_in_dev_shm),
 		MOUNTED_POSIX(nobody_creates_where_dev_shm_does_not_let_them),
 		MOUNTED_BOTH(a_supplementary_group_counts),
 	};

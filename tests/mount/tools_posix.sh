@@ -239,7 +239,7 @@ rm_removes()
 	rm "$P/$name"
 	[ ! -e "/dev/shm/$name" ]
 	says 'No such file' rm "$P/$name"
-	rm -rf "$P/$name"*
+	rm -rf "$P/$name"-*
 	[ ! -e "/dev/shm/$name-2" ]
 	[ ! -e "/dev/shm/$name-3" ]
 	unlink "/dev/shm/$name-4" 2>/dev/null || touch "/dev/shm/$name-4"

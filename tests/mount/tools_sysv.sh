@@ -14,7 +14,7 @@ truncate_creates_a_segment_of_that_size()
 	truncate -s 64K "$S/$key"
 	equal "$(ipcs_line "$key")" 'root 640 65536'
 	equal "$(stat -c '%a %s %F' "$S/$key")" '640 65536 regular file'
-	# shellcheck disable=SC2012  # ls is what is tested
+	# shellcheck disable=SC2010  # ls is what is tested
 	equal "$(ls -l "$S" | grep -c "65536.*$key\$")" 1
 	ipcrm -M "$key"
 	[ ! -e "$S/$key" ]
