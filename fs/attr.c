@@ -3,6 +3,7 @@
 #include "attr.h"
 
 #include <errno.h>
+#include <segfs.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -105,7 +106,7 @@ static int set_owner(struct seg *seg, const struct stat *attr, int to_set)
 	return seg_chown(seg, uid, gid);
 }
 
-static int set_size(struct seg *seg, uint64_t size)
+static int set_size(const struct fuse_ctx *caller, struct seg *seg, uint64_t size)
 {
 	struct seg_stat st;
 	int r;
@@ -116,7 +117,19 @@ static int set_size(struct seg *seg, uint64_t size)
 		r = seg_fstat(seg, &st);
 		return r < 0 ? r : st.size == size ? 0 : -EOPNOTSUPP;
 	}
-	return seg_resize(seg, size);
+	return seg_resize_for(seg, size, 0, caller->pid);
+}
+
+int attr_resize(struct ns *ns, const struct fuse_ctx *caller, struct node *node, uint64_t size)
+{
+	_cleanup_seg_ struct seg *tmp = NULL;
+	struct seg *seg;
+	int r;
+
+	if (node->unborn)
+		return node_bear(&ns->nodes, node, size);
+	r = node_handle(&ns->nodes, node, &tmp, &seg);
+	return r < 0 ? r : set_size(caller, seg, size);
 }
 
 static struct timespec wanted_time(const struct timespec *time, bool set, bool now)
@@ -165,7 +178,8 @@ static int set_mode(struct seg *seg, mode_t mode)
 	return seg_chmod(seg, mode & (seg_kind(seg) == SEG_SYSV ? 0777 : 07777));
 }
 
-static int set_segment(struct seg *seg, const struct stat *attr, int to_set)
+static int set_segment(const struct fuse_ctx *caller, struct seg *seg, const struct stat *attr,
+		       int to_set)
 {
 	int r = 0;
 
@@ -174,7 +188,7 @@ static int set_segment(struct seg *seg, const struct stat *attr, int to_set)
 	if (r == 0 && to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		r = set_owner(seg, attr, to_set);
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
-		r = set_size(seg, (uint64_t)attr->st_size);
+		r = set_size(caller, seg, (uint64_t)attr->st_size);
 	if (r == 0)
 		r = kill_privileges(seg, to_set);
 	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW |
@@ -183,7 +197,8 @@ static int set_segment(struct seg *seg, const struct stat *attr, int to_set)
 	return r;
 }
 
-int attr_set(struct ns *ns, fuse_ino_t ino, const struct stat *attr, int to_set, struct stat *ret)
+int attr_set(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const struct stat *attr,
+	     int to_set, struct stat *ret)
 {
 	_cleanup_seg_ struct seg *tmp = NULL;
 	struct node *node;
@@ -202,7 +217,7 @@ int attr_set(struct ns *ns, fuse_ino_t ino, const struct stat *attr, int to_set,
 	r = node_handle(&ns->nodes, node, &tmp, &seg);
 	if (r < 0)
 		return r;
-	r = set_segment(seg, attr, to_set);
+	r = set_segment(caller, seg, attr, to_set);
 	if (r < 0)
 		return r;
 	return attr_get(ns, ino, ret);
@@ -257,8 +272,19 @@ ssize_t attr_listxattr(struct ns *ns, fuse_ino_t ino, char *list, size_t size)
 	return seg_listxattr(seg, list, size);
 }
 
-int attr_setxattr(struct ns *ns, fuse_ino_t ino, const char *name, const void *value, size_t size,
-		  int flags)
+/* See segfs.h. */
+static int destroy_by_xattr(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino,
+			    const void *value, size_t size)
+{
+	struct node *node = node_find(&ns->nodes, ino);
+
+	if (size != strlen("if-unused") || memcmp(value, "if-unused", size) != 0)
+		return -EINVAL;
+	return node ? ns_destroy_if_unused(ns, caller, node) : -ESTALE;
+}
+
+int attr_setxattr(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const char *name,
+		  const void *value, size_t size, int flags)
 {
 	_cleanup_seg_ struct seg *tmp = NULL;
 	struct seg *seg;
@@ -266,6 +292,8 @@ int attr_setxattr(struct ns *ns, fuse_ino_t ino, const char *name, const void *v
 
 	if (is_dir(ino) || !is_served(name))
 		return -EOPNOTSUPP;
+	if (strcmp(name, SEGFS_XATTR_DESTROY) == 0)
+		return destroy_by_xattr(ns, caller, ino, value, size);
 	r = handle_of(ns, ino, &tmp, &seg);
 	if (r < 0)
 		return r;

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "../libseg/cleanup.h"
+#include "attr.h"
 #include "creds.h"
 
 /* fi->fh where no descriptor is held for an open file. With passthrough none is:
@@ -31,11 +33,10 @@ static int drop_privileges(struct node *node, const struct fuse_ctx *caller)
 	return seg_chmod(node->seg, st.mode & ~(mode_t)(S_ISUID | S_ISGID));
 }
 
-static int access_mode(const struct fuse_file_info *fi)
+/* Access mode 3 neither reads nor writes, and is no use of the segment: see segfs.h. */
+static bool is_use(const struct fuse_file_info *fi)
 {
-	int accmode = fi->flags & O_ACCMODE;
-
-	return accmode == O_ACCMODE ? O_RDWR : accmode;
+	return (fi->flags & O_ACCMODE) != O_ACCMODE;
 }
 
 /* Without passthrough the daemon's descriptor stands for the client: the segment is
@@ -46,9 +47,9 @@ static int hold_fd(struct node *node, struct fuse_file_info *fi)
 	int fd;
 
 	fi->direct_io = 1;
-	if (node->unborn || !node->seg)
+	if (!is_use(fi) || !node->seg)
 		return 0;
-	fd = seg_reopen(node->seg, access_mode(fi));
+	fd = seg_reopen(node->seg, fi->flags & O_ACCMODE);
 	if (fd < 0)
 		return fd;
 	fi->fh = (uint64_t)fd;
@@ -62,9 +63,9 @@ static int check_lease(const struct node *node, const struct fuse_file_info *fi)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (!(fi->flags & O_NONBLOCK))
+	if (!(fi->flags & O_NONBLOCK) || !is_use(fi))
 		return 0;
-	fd = seg_reopen(node->seg, access_mode(fi));
+	fd = seg_reopen(node->seg, fi->flags & O_ACCMODE);
 	return fd == -EAGAIN ? fd : 0;
 }
 
@@ -75,6 +76,10 @@ int io_open(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, struct
 
 	if (!node)
 		return -ESTALE;
+	/* Now, while the caller is no user of it yet. */
+	r = fi->flags & O_TRUNC ? attr_resize(ns, caller, node, 0) : 0;
+	if (r < 0)
+		return r;
 	r = node_open(&ns->nodes, node, &fi->backing_id);
 	if (r < 0)
 		return r;
@@ -222,4 +227,35 @@ off_t io_lseek(struct ns *ns, fuse_ino_t ino, off_t off, int whence)
 		return r;
 	pos = lseek(fd, off, whence);
 	return pos < 0 ? -errno : pos;
+}
+
+int io_info(struct ns *ns, fuse_ino_t ino, struct segfs_info *ret)
+{
+	struct node *node = node_find(&ns->nodes, ino);
+	_cleanup_seg_ struct seg *tmp = NULL;
+	struct seg_stat st;
+	struct seg *seg;
+	int r;
+
+	if (!node || node->unborn)
+		return -ESTALE;
+	r = node_handle(&ns->nodes, node, &tmp, &seg);
+	if (r < 0)
+		return r;
+	r = seg_fstat(seg, &st);
+	if (r < 0)
+		return r;
+	*ret = (struct segfs_info){
+		.kind = st.kind == SEG_SYSV ? SEGFS_KIND_SYSV : SEGFS_KIND_POSIX,
+		.flags = (st.nlink ? 0 : SEGFS_INFO_REMOVED) |
+			 (st.flags & SEG_STAT_EPHEMERAL ? SEGFS_INFO_EPHEMERAL : 0),
+		.in_use = seg_in_use(seg),
+		.nattch = st.nattch,
+		.shmid = st.shmid,
+		.key = st.key,
+		.ino = st.ino,
+		.size = st.size,
+		.allocated = st.allocated,
+	};
+	return 0;
 }

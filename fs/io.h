@@ -6,6 +6,8 @@
 #ifndef SEGFS_IO_H
 #define SEGFS_IO_H
 
+#include <segfs.h>
+
 #include "ns.h"
 
 int io_open(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino,
@@ -18,6 +20,9 @@ ssize_t io_read(struct ns *ns, fuse_ino_t ino, const struct fuse_file_info *fi, 
 ssize_t io_write(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino,
 		 const struct fuse_file_info *fi, const void *buf, size_t size, off_t off);
 int io_fallocate(struct ns *ns, fuse_ino_t ino, int mode, off_t offset, off_t length);
+
+/* SEGFS_IOC_INFO */
+int io_info(struct ns *ns, fuse_ino_t ino, struct segfs_info *ret);
 off_t io_lseek(struct ns *ns, fuse_ino_t ino, off_t off, int whence);
 
 #endif

@@ -16,6 +16,7 @@
 #include "../libseg/cleanup.h"
 #include "backing.h"
 #include "dir.h"
+#include "ephemeral.h"
 #include "mountpoint.h"
 #include "ns.h"
 #include "ops.h"
@@ -40,6 +41,7 @@ static void cleanup_ns(struct ns *ns)
 	seg_store_close(ns->nodes.store);
 }
 
+#define _cleanup_watcher_ _cleanup_(ephemeral_close)
 #define _cleanup_session_ _cleanup_(cleanup_session)
 #define _cleanup_options_ _cleanup_(cleanup_options)
 #define _cleanup_ns_      _cleanup_(cleanup_ns)
@@ -60,7 +62,10 @@ static int ns_init(struct ns *ns, const struct options *opts)
 {
 	int r;
 
-	*ns = (struct ns){ .passthrough = !opts->nopassthrough };
+	*ns = (struct ns){
+		.passthrough = !opts->nopassthrough,
+		.rm_if_unused = opts->rm_if_unused,
+	};
 	clock_gettime(CLOCK_REALTIME, &ns->started);
 	r = seg_store_open(NULL, &ns->nodes.store);
 	return r < 0 ? fail("/dev/shm", -r) : 0;
@@ -172,36 +177,53 @@ static int go_to_background(int ready)
 	return write(ready, "", 1) == 1 ? 0 : -1;
 }
 
+/* Before anything is opened or mounted. */
+static void prepare_process(void)
+{
+	raise_fd_limit();
+	umask(0);
+	signal(SIGIO, SIG_IGN); /* a lease of ours broken where libseg does not see it */
+	if (geteuid() == 0)
+		setgroups(0, NULL); /* those of root are nobody's who calls us */
+}
+
+static int run(struct fuse_session *se, struct ns *ns, const char *mountpoint, int ready,
+	       struct ephemeral *watcher)
+{
+	int r;
+
+	if (start(se, ns, mountpoint) < 0)
+		return 1;
+	r = ephemeral_start(watcher);
+	if (r < 0)
+		fail("starting a thread", -r);
+	else if (ready < 0 || go_to_background(ready) == 0)
+		r = fuse_session_loop(se);
+	fuse_session_unmount(se);
+	return r < 0 ? 1 : 0;
+}
+
 static int serve(struct options *opts, int ready)
 {
 	_cleanup_ns_ struct ns ns = { 0 };
+	_cleanup_watcher_ struct ephemeral watcher = { .inotify = -1, .stop = -1 };
 	_cleanup_session_ struct fuse_session *se = NULL;
 	int r;
 
-	raise_fd_limit();
-	umask(0);
-	signal(SIGIO, SIG_IGN); /* somebody breaking a lease of ours */
-	if (geteuid() == 0)
-		setgroups(0, NULL); /* those of root are nobody's who calls us */
+	prepare_process();
 	if (ns_init(&ns, opts) < 0)
 		return 1;
+	r = ephemeral_open(&watcher);
+	if (r < 0)
+		return fail("watching /dev/shm", -r), 1;
 	se = fuse_session_new(&opts->args, &segfs_ops, sizeof(segfs_ops), &ns);
 	if (!se) /* an option that libfuse does not know, of which it has told */
 		return 2;
 	if (fuse_set_signal_handlers(se) < 0)
 		return 1;
-	if (start(se, &ns, opts->mountpoint) < 0) {
-		fuse_remove_signal_handlers(se);
-		return 1;
-	}
-	if (ready >= 0 && go_to_background(ready) < 0) {
-		fuse_session_unmount(se);
-		return 1;
-	}
-	r = fuse_session_loop(se);
-	fuse_session_unmount(se);
+	r = run(se, &ns, opts->mountpoint, ready, &watcher);
 	fuse_remove_signal_handlers(se);
-	return r < 0 ? 1 : 0;
+	return r;
 }
 
 /* The parent ends when the mount answers, or with the status of the child that could

@@ -10,6 +10,7 @@
 #define SEGFS_NODE_H
 
 #include <seg.h>
+#include <segfs.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uthash.h>
@@ -17,8 +18,8 @@
 /* tmpfs counts inodes from 1, its root; ids of our own start far above. */
 #define NODE_ROOT      1ULL
 #define NODE_OWN       (1ULL << 60)
-#define NODE_UNBORN    (1ULL << 60) /* + a counter: SysV, created and not yet sized */
-#define NODE_SYSV      (1ULL << 61) /* + shmid */
+#define NODE_UNBORN    (1ULL << 60)   /* + a counter: SysV, created and not yet sized */
+#define NODE_SYSV      SEGFS_INO_SYSV /* + shmid */
 #define NODE_DIR       (1ULL << 62)
 #define NODE_POSIX_DIR (NODE_DIR | 1)
 #define NODE_SYSV_DIR  (NODE_DIR | 2)

@@ -277,7 +277,8 @@ int ns_mknod(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, co
 
 /* -- taking names away, changing them -------------------------------------- */
 
-static int unlink_posix(struct ns *ns, const struct fuse_ctx *caller, const char *ref)
+static int unlink_posix(struct ns *ns, const struct fuse_ctx *caller, const char *ref,
+			unsigned flags)
 {
 	_cleanup_creds_ struct creds saved = { 0 };
 	int r;
@@ -285,11 +286,17 @@ static int unlink_posix(struct ns *ns, const struct fuse_ctx *caller, const char
 	r = creds_become(caller->uid, caller->gid, &saved);
 	if (r < 0)
 		return r;
-	return seg_destroyat(ns->nodes.store, ref, 0);
+	return seg_destroyat(ns->nodes.store, ref, flags);
+}
+
+static bool may_remove_sysv(const struct fuse_ctx *caller, const struct seg_stat *st)
+{
+	return caller->uid == 0 || caller->uid == st->uid || caller->uid == st->cuid;
 }
 
 /* By the id that was checked: its key may belong to another segment by now. */
-static int unlink_sysv(struct ns *ns, const struct fuse_ctx *caller, const char *ref)
+static int unlink_sysv(struct ns *ns, const struct fuse_ctx *caller, const char *ref,
+		       unsigned flags)
 {
 	struct seg_stat st;
 	char by_id[32];
@@ -302,14 +309,40 @@ static int unlink_sysv(struct ns *ns, const struct fuse_ctx *caller, const char 
 		return r;
 	if (!is_shown(ref, &st))
 		return -ENOENT;
-	if (caller->uid != 0 && caller->uid != st.uid && caller->uid != st.cuid)
+	if (!may_remove_sysv(caller, &st))
 		return -EPERM;
 	snprintf(by_id, sizeof(by_id), "sysv:id:%d", st.shmid);
-	return seg_destroyat(ns->nodes.store, by_id, 0);
+	return seg_destroyat(ns->nodes.store, by_id, flags);
+}
+
+static int unlink_node_as(struct ns *ns, const struct fuse_ctx *caller, struct seg *seg)
+{
+	_cleanup_creds_ struct creds saved = { 0 };
+	int r;
+
+	r = creds_become(caller->uid, caller->gid, &saved);
+	if (r < 0)
+		return r;
+	return seg_unlinkat(ns->nodes.store, seg, SEG_IF_UNUSED);
+}
+
+int ns_destroy_if_unused(struct ns *ns, const struct fuse_ctx *caller, struct node *node)
+{
+	_cleanup_seg_ struct seg *tmp = NULL;
+	struct seg *seg;
+	int r;
+
+	if (node->unborn)
+		return -EBUSY;
+	if (node->kind == SEG_SYSV)
+		return unlink_sysv(ns, caller, node->ref, SEG_IF_UNUSED);
+	r = node_handle(&ns->nodes, node, &tmp, &seg);
+	return r < 0 ? r : unlink_node_as(ns, caller, seg);
 }
 
 int ns_unlink(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name)
 {
+	unsigned flags = ns->rm_if_unused ? SEG_IF_UNUSED : 0;
 	char ref[REF_SIZE];
 	int r;
 
@@ -318,8 +351,8 @@ int ns_unlink(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, c
 	r = ref_of(parent, name, ref);
 	if (r < 0)
 		return r;
-	return parent == NODE_SYSV_DIR ? unlink_sysv(ns, caller, ref)
-				       : unlink_posix(ns, caller, ref);
+	return parent == NODE_SYSV_DIR ? unlink_sysv(ns, caller, ref, flags)
+				       : unlink_posix(ns, caller, ref, flags);
 }
 
 static int rename_as(struct ns *ns, const struct fuse_ctx *caller, const char *from, const char *to,

@@ -18,7 +18,8 @@ struct ns {
 	struct nodes nodes; /* and with it the store */
 	struct dir *dirs;   /* that are open */
 	struct timespec started;
-	bool passthrough; /* as asked for; nodes.passthrough: as it is */
+	bool passthrough;  /* as asked for; nodes.passthrough: as it is */
+	bool rm_if_unused; /* unlink says EBUSY of what is in use */
 };
 
 int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_entry_param *e);
@@ -27,6 +28,10 @@ int ns_create(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, c
 int ns_mknod(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
 	     mode_t mode, struct fuse_entry_param *e);
 int ns_unlink(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name);
+
+/* Takes the name away that the node was last looked up by, with the caller's rights. */
+int ns_destroy_if_unused(struct ns *ns, const struct fuse_ctx *caller, struct node *node);
+
 int ns_rename(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
 	      fuse_ino_t new_parent, const char *new_name, unsigned flags);
 int ns_link(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, fuse_ino_t new_parent,

@@ -33,8 +33,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	fuse_set_feature_flag(conn, FUSE_CAP_POSIX_ACL);
 	fuse_set_feature_flag(conn, FUSE_CAP_HANDLE_KILLPRIV_V2);
 	fuse_set_feature_flag(conn, FUSE_CAP_PARALLEL_DIROPS);
-	/* O_TRUNC comes as a truncate of its own: one place decides about sizes. */
-	fuse_unset_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
+	/* O_TRUNC comes with the open: before it, the opener is no user of what it cuts. */
+	fuse_set_feature_flag(conn, FUSE_CAP_ATOMIC_O_TRUNC);
 	/* Attributes in a directory's listing would have expired when they arrive. */
 	fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS);
 	fuse_unset_feature_flag(conn, FUSE_CAP_READDIRPLUS_AUTO);
@@ -93,7 +93,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	struct stat st;
 
 	(void)fi;
-	reply_attr(req, attr_set(ns_of(req), ino, attr, to_set, &st), &st);
+	reply_attr(req, attr_set(ns_of(req), fuse_req_ctx(req), ino, attr, to_set, &st), &st);
 }
 
 static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -309,12 +309,32 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
 			size_t size, int flags)
 {
-	fuse_reply_err(req, -attr_setxattr(ns_of(req), ino, name, value, size, flags));
+	fuse_reply_err(req, -attr_setxattr(ns_of(req), fuse_req_ctx(req), ino, name, value, size,
+					   flags));
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	fuse_reply_err(req, -attr_removexattr(ns_of(req), ino, name));
+}
+
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
+		     size_t out_size)
+{
+	struct segfs_info info;
+	int r = -ENOTTY;
+
+	(void)arg;
+	(void)fi;
+	(void)in;
+	(void)in_size;
+	if (cmd == SEGFS_IOC_INFO && !(flags & FUSE_IOCTL_DIR) && out_size == sizeof(info))
+		r = io_info(ns_of(req), ino, &info);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_ioctl(req, 0, &info, sizeof(info));
 }
 
 const struct fuse_lowlevel_ops segfs_ops = {
@@ -346,6 +366,7 @@ const struct fuse_lowlevel_ops segfs_ops = {
 	.setxattr = op_setxattr,
 	.listxattr = op_listxattr,
 	.removexattr = op_removexattr,
+	.ioctl = op_ioctl,
 	/*
 	 * Left out with intent. fsync: memory has nothing to be synced to, and the
 	 * kernel takes the one ENOSYS for "always fine". flush: close() shall not

@@ -17,6 +17,7 @@ static const struct fuse_opt table[] = {
 	FLAG("-f", foreground),
 	FLAG("--foreground", foreground),
 	FLAG("nopassthrough", nopassthrough),
+	FLAG("rm=if-unused", rm_if_unused),
 	FLAG("-h", help),
 	FLAG("--help", help),
 	FLAG("-V", version),
@@ -34,6 +35,7 @@ static const char help[] =
 	"  -f, --foreground    stay in the foreground, log to standard error\n"
 	"  -o nopassthrough    mount without passthrough: reads and writes are exact but\n"
 	"                      slow, and MAP_SHARED fails with ENODEV\n"
+	"  -o rm=if-unused     removing a segment that somebody uses is refused (EBUSY)\n"
 	"  -o OPTION           any general mount option (ro, noexec, ...; see mount(8))\n"
 	"  -h, --help          show this and exit\n"
 	"  -V, --version       show the version and exit\n"

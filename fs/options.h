@@ -9,6 +9,7 @@ struct options {
 	char *mountpoint; /* absolute */
 	int foreground;
 	int nopassthrough;
+	int rm_if_unused;
 	int help, version;
 	struct fuse_args args; /* for fuse_session_new(): general mount options and ours */
 };

@@ -57,11 +57,14 @@ struct seg_backend {
 	int (*open)(struct seg_store *store, const struct seg_name *name, unsigned flags,
 		    struct seg **ret);
 	int (*stat)(struct seg_store *store, const struct seg_name *name, struct seg_stat *ret);
-	int (*destroy)(struct seg_store *store, const struct seg_name *name);
+	int (*destroy)(struct seg_store *store, const struct seg_name *name, bool if_unused);
+	int (*unlink)(struct seg_store *store, const struct seg_name *name, struct seg *seg,
+		      bool if_unused);
 	int (*list)(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg);
 	int (*statvfs)(struct seg_store *store, struct statvfs *ret);
 	int (*map)(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret);
-	int (*resize)(struct seg *seg, uint64_t size);
+	int (*resize)(struct seg *seg, uint64_t size, bool force, pid_t pid);
+	int (*in_use)(struct seg *seg);
 	int (*fstat)(struct seg *seg, struct seg_stat *ret);
 	int (*chmod)(struct seg *seg, mode_t mode);
 	int (*chown)(struct seg *seg, uid_t uid, gid_t gid);
@@ -84,6 +87,13 @@ int seg_reopen_fd(int fd, int oflags);
 
 /* Checks a range against a size; a length of 0 becomes the rest. */
 int seg_check_range(uint64_t size, uint64_t offset, size_t *length);
+
+/* O_PATH on the file that the kernel keeps a SysV segment in. */
+int seg_sysv_open_file(int shmid, uint64_t size);
+
+/* The mark of SEG_EPHEMERAL. */
+#define SEG_EPHEMERAL_XATTR "user.segfs.ephemeral"
+bool seg_is_ephemeral(int fd);
 
 void seg_sysv_usage_free(struct sysv_usage *usage);
 

@@ -14,11 +14,17 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
-#include "backend.h"
+#include "destroy.h"
+#include "usage.h"
+#include "users.h"
 
 /* The steps in which storage is allocated: a signal makes tmpfs undo the step it is in. */
 #define ALLOCATE_STEP ((uint64_t)64 << 20)
+
+/* For how long an open waits for somebody's lease to end. */
+#define LEASE_PATIENCE_MS 100
 
 static int dir_of(const struct seg_store *store, const struct seg_name *name)
 {
@@ -95,6 +101,35 @@ static const struct seg_backend *backend_of(const struct seg_name *name)
 	return name->kind == SEG_POSIX ? &seg_posix : &seg_file;
 }
 
+/* Whoever asks "in use?" or destroys holds a lease, for microseconds. */
+static int open_patiently(int path_fd, int oflags)
+{
+	static const struct timespec ms = { .tv_nsec = 1000000 };
+	int fd = seg_reopen_fd(path_fd, oflags);
+
+	for (int i = 0; i < LEASE_PATIENCE_MS && fd == -EAGAIN; i++) {
+		nanosleep(&ms, NULL);
+		fd = seg_reopen_fd(path_fd, oflags);
+	}
+	return fd;
+}
+
+/* A destroyer may have come between the look-up and the open. A memfd, by way of /proc,
+ * never had a link, and its path leads to it all the same. */
+static int check_linked(struct seg_store *store, const struct seg_name *name, int fd)
+{
+	struct stat st, named;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink > 0)
+		return 0;
+	if (name->kind == SEG_FILE && fstatat(dir_of(store, name), name->path, &named, 0) == 0 &&
+	    named.st_dev == st.st_dev && named.st_ino == st.st_ino)
+		return 0;
+	return -ENOENT;
+}
+
 static int posix_open(struct seg_store *store, const struct seg_name *name, unsigned flags,
 		      struct seg **ret)
 {
@@ -111,9 +146,12 @@ static int posix_open(struct seg_store *store, const struct seg_name *name, unsi
 	if (flags & SEG_PATH)
 		seg->fd = steal_fd(&path_fd);
 	else
-		seg->fd = seg_reopen_fd(path_fd, flags & SEG_READ_ONLY ? O_RDONLY : O_RDWR);
+		seg->fd = open_patiently(path_fd, flags & SEG_READ_ONLY ? O_RDONLY : O_RDWR);
 	if (seg->fd < 0)
 		return seg->fd;
+	r = check_linked(store, name, seg->fd);
+	if (r < 0)
+		return r;
 	*ret = steal_ptr(seg);
 	return 0;
 }
@@ -139,20 +177,43 @@ static int set_size(int fd, uint64_t size, unsigned flags)
 }
 
 /* Whatever can fail is done before the file gets its name for good: the size, the pages,
- * and the descriptor of the handle. */
+ * the mark, and the descriptor of the handle. */
 static int complete(int *fd, uint64_t size, unsigned flags)
 {
 	int path_fd, r;
 
 	r = set_size(*fd, size, flags);
-	if (r < 0 || !(flags & SEG_PATH))
+	if (r < 0)
 		return r;
+	if (flags & SEG_EPHEMERAL && fsetxattr(*fd, SEG_EPHEMERAL_XATTR, "1", 1, 0) < 0)
+		return -errno;
+	if (!(flags & SEG_PATH))
+		return 0;
 	path_fd = seg_reopen_fd(*fd, O_PATH);
 	if (path_fd < 0)
 		return path_fd;
 	close(*fd);
 	*fd = path_fd;
 	return 0;
+}
+
+/* An open file goes by the name that it was opened by, and this one by none: when it is
+ * closed, a watcher of the directory would be told of "#1234". Where that matters it is
+ * opened once more. Without success it stays as it is: some later sweep will find it. */
+static void open_by_name(int dirfd, const char *name, int *fd)
+{
+	_cleanup_close_ int path_fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat named, own;
+	int named_fd;
+
+	if (path_fd < 0 || fstat(path_fd, &named) < 0 || fstat(*fd, &own) < 0 ||
+	    named.st_dev != own.st_dev || named.st_ino != own.st_ino)
+		return;
+	named_fd = seg_reopen_fd(path_fd, O_RDWR);
+	if (named_fd < 0)
+		return;
+	close(*fd);
+	*fd = named_fd;
 }
 
 /* The file has no name before it is complete. */
@@ -170,6 +231,8 @@ static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mod
 		return r;
 	if (linkat(AT_FDCWD, seg_fd_path(fd, path), dirfd, name, AT_SYMLINK_FOLLOW) < 0)
 		return -errno;
+	if (flags & SEG_EPHEMERAL && !(flags & SEG_PATH))
+		open_by_name(dirfd, name, &fd);
 	return steal_fd(&fd);
 }
 
@@ -270,17 +333,35 @@ static int posix_create(struct seg_store *store, const struct seg_name *name, ui
 	return -EAGAIN;
 }
 
-static int posix_destroy(struct seg_store *store, const struct seg_name *name)
+static int posix_destroy(struct seg_store *store, const struct seg_name *name, bool if_unused)
 {
+	_cleanup_close_ int path_fd = -1;
+	int dirfd = dir_of(store, name);
 	struct stat st;
 	int r;
 
-	if (fstatat(dir_of(store, name), name->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (if_unused) {
+		path_fd = open_path(store, name);
+		return path_fd < 0 ? path_fd : destroy_if_unused(dirfd, name->path, path_fd);
+	}
+	if (fstatat(dirfd, name->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	r = check_kind(store, name, &st);
 	if (r < 0)
 		return r;
-	return unlinkat(dir_of(store, name), name->path, 0) < 0 ? -errno : 0;
+	return unlinkat(dirfd, name->path, 0) < 0 ? -errno : 0;
+}
+
+static int posix_unlink(struct seg_store *store, const struct seg_name *name, struct seg *seg,
+			bool if_unused)
+{
+	int dirfd = dir_of(store, name);
+
+	if (if_unused)
+		return destroy_if_unused(dirfd, name->path, seg->fd);
+	if (!destroy_is_named(dirfd, name->path, seg->fd))
+		return -ENOENT;
+	return unlinkat(dirfd, name->path, 0) < 0 ? -errno : 0;
 }
 
 /* The file systems that hold segments give the type; a stat is for those that don't. */
@@ -357,19 +438,51 @@ static int posix_map(struct seg *seg, uint64_t offset, size_t length, bool read_
 	return 0;
 }
 
-/* truncate(2) by path would wait for leases; opened without waiting it does not. */
-static int posix_resize(struct seg *seg, uint64_t size)
+static int cut(int fd, uint64_t size)
 {
-	_cleanup_close_ int fd = -1;
-
-	if (seg->flags & SEG_READ_ONLY)
-		return -EBADF;
-	if (!(seg->flags & SEG_PATH))
-		return ftruncate(seg->fd, (off_t)size) < 0 ? -errno : 0;
-	fd = seg_reopen_fd(seg->fd, O_WRONLY);
-	if (fd < 0)
-		return fd;
 	return ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+}
+
+/*
+ * A lease on a descriptor of its own says that nobody else has the file open, and keeps
+ * it so. The lease of a handle that maps says less: a child of a fork shares its open
+ * file, and where somebody else has it open that need not mean a mapping. So /proc is
+ * asked. It can't keep anybody who has the file open from mapping it a moment later.
+ */
+static int shrink(struct seg *seg, int fd, uint64_t size, pid_t pid)
+{
+	_cleanup_lease_ struct lease lease = LEASE_NONE;
+	bool sole;
+	int r;
+
+	if (usage_on_mount(fd)) /* the daemon will do all this */
+		return cut(fd, size);
+	sole = lease_take(fd, &lease) == 0;
+	if (sole && fd != seg->fd)
+		return cut(fd, size);
+	r = users_map_beside(seg, pid);
+	return r == 0 || (r == -EPERM && sole) ? cut(fd, size) : -EBUSY;
+}
+
+/* truncate(2) by path would wait for leases; opened without waiting it does not. */
+static int posix_resize(struct seg *seg, uint64_t size, bool force, pid_t pid)
+{
+	_cleanup_close_ int own = -1;
+	struct stat st;
+	int fd = seg->fd;
+
+	if (seg->flags & SEG_PATH) {
+		if (seg->flags & SEG_READ_ONLY)
+			return -EBADF;
+		fd = own = seg_reopen_fd(seg->fd, O_WRONLY);
+		if (fd < 0)
+			return fd;
+	}
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (force || size >= (uint64_t)st.st_size)
+		return cut(fd, size);
+	return shrink(seg, fd, size, pid);
 }
 
 static int posix_fstat(struct seg *seg, struct seg_stat *ret)
@@ -379,6 +492,8 @@ static int posix_fstat(struct seg *seg, struct seg_stat *ret)
 	if (fstat(seg->fd, &st) < 0)
 		return -errno;
 	seg_stat_from(&st, seg->backend->kind, ret);
+	if (seg_is_ephemeral(seg->fd))
+		ret->flags |= SEG_STAT_EPHEMERAL;
 	return 0;
 }
 
@@ -443,10 +558,12 @@ const struct seg_backend seg_posix = {
 	.open = posix_open,
 	.stat = posix_stat,
 	.destroy = posix_destroy,
+	.unlink = posix_unlink,
 	.list = posix_list,
 	.statvfs = posix_statvfs,
 	.map = posix_map,
 	.resize = posix_resize,
+	.in_use = usage_of_file,
 	.fstat = posix_fstat,
 	.chmod = posix_chmod,
 	.chown = posix_chown,
@@ -459,8 +576,10 @@ const struct seg_backend seg_file = {
 	.open = posix_open,
 	.stat = posix_stat,
 	.destroy = posix_destroy,
+	.unlink = posix_unlink,
 	.map = posix_map,
 	.resize = posix_resize,
+	.in_use = usage_of_file,
 	.fstat = posix_fstat,
 	.chmod = posix_chmod,
 	.chown = posix_chown,

@@ -107,6 +107,11 @@ struct seg_store *seg_store_close(struct seg_store *store)
 	return NULL;
 }
 
+int seg_store_fd(const struct seg_store *store)
+{
+	return store->dirfd;
+}
+
 int seg_store_fstat(const struct seg_store *store, struct seg_stat *ret)
 {
 	_cleanup_store_ struct seg_store own = { .dirfd = -1 };
@@ -155,7 +160,7 @@ int seg_createat(struct seg_store *store, const char *ref, uint64_t size, mode_t
 	struct seg_name name;
 	int r;
 
-	if (flags & ~(SEG_EXCLUSIVE | SEG_PREALLOCATE | SEG_PATH) || mode & ~0777u)
+	if (flags & ~(SEG_EXCLUSIVE | SEG_PREALLOCATE | SEG_PATH | SEG_EPHEMERAL) || mode & ~0777u)
 		return -EINVAL;
 	if (size > INT64_MAX)
 		return -EFBIG;
@@ -221,7 +226,7 @@ int seg_destroyat(struct seg_store *store, const char *ref, unsigned flags)
 	struct seg_name name;
 	int r;
 
-	if (flags)
+	if (flags & ~SEG_IF_UNUSED)
 		return -EINVAL;
 	r = seg_name_parse(ref, &name);
 	if (r < 0)
@@ -229,7 +234,7 @@ int seg_destroyat(struct seg_store *store, const char *ref, unsigned flags)
 	r = store_for(name.kind, &store, &own);
 	if (r < 0)
 		return r;
-	return backend_of(name.kind)->destroy(store, &name);
+	return backend_of(name.kind)->destroy(store, &name, flags & SEG_IF_UNUSED);
 }
 
 int seg_listat(struct seg_store *store, enum seg_kind kind, unsigned flags, seg_list_fn *fn,
@@ -298,6 +303,23 @@ int seg_linkat(struct seg_store *store, struct seg *seg, const char *ref)
 	return seg_posix_link(store, seg, name.path);
 }
 
+int seg_unlinkat(struct seg_store *store, struct seg *seg, unsigned flags)
+{
+	_cleanup_store_ struct seg_store own = { .dirfd = -1 };
+	struct seg_name name;
+	int r;
+
+	if (flags & ~SEG_IF_UNUSED)
+		return -EINVAL;
+	r = seg_name_parse(seg->ref, &name);
+	if (r < 0)
+		return r;
+	r = store_for(name.kind, &store, &own);
+	if (r < 0)
+		return r;
+	return seg->backend->unlink(store, &name, seg, flags & SEG_IF_UNUSED);
+}
+
 int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned flags, struct seg **ret)
 {
 	return seg_createat(NULL, ref, size, mode, flags, ret);
@@ -349,11 +371,23 @@ int seg_unmap(void *addr, size_t length)
 	return munmap(addr, length) < 0 ? -errno : 0;
 }
 
-int seg_resize(struct seg *seg, uint64_t size)
+int seg_resize(struct seg *seg, uint64_t size, unsigned flags)
 {
+	return seg_resize_for(seg, size, flags, 0);
+}
+
+int seg_resize_for(struct seg *seg, uint64_t size, unsigned flags, pid_t pid)
+{
+	if (flags & ~SEG_FORCE || pid < 0)
+		return -EINVAL;
 	if (size > INT64_MAX)
 		return -EFBIG;
-	return seg->backend->resize(seg, size);
+	return seg->backend->resize(seg, size, flags & SEG_FORCE, pid ? pid : getpid());
+}
+
+int seg_in_use(struct seg *seg)
+{
+	return seg->backend->in_use(seg);
 }
 
 int seg_fstat(struct seg *seg, struct seg_stat *ret)
@@ -416,6 +450,13 @@ int seg_chown(struct seg *seg, uid_t uid, gid_t gid)
 int seg_utimens(struct seg *seg, const struct timespec times[2])
 {
 	return seg->backend->utimens(seg, times);
+}
+
+bool seg_is_ephemeral(int fd)
+{
+	char path[FD_PATH_SIZE], value;
+
+	return getxattr(seg_fd_path(fd, path), SEG_EPHEMERAL_XATTR, &value, 1) >= 0;
 }
 
 /* The calls that take a descriptor refuse O_PATH ones. An attach has none at all, and

@@ -17,6 +17,7 @@
 #include <sys/sysinfo.h>
 
 #include "backend.h"
+#include "usage.h"
 
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
@@ -266,7 +267,7 @@ static int attach(int id, int flags, void **ret)
 /* A file descriptor of the segment's own pages: attached for a moment, because
  * only a mapping leads to the file. It stays valid after the detach, and after
  * IPC_RMID. O_PATH, so it never counts as a user. */
-static int open_backing_file(int id, uint64_t size)
+int seg_sysv_open_file(int id, uint64_t size)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char path[64];
@@ -300,7 +301,7 @@ static int handle_for(int id, unsigned flags, struct seg **ret)
 	seg->shmid = id;
 	fill_stat(id, &ds, &seg->last);
 	if (flags & SEG_PATH) {
-		seg->fd = open_backing_file(id, seg->last.size);
+		seg->fd = seg_sysv_open_file(id, seg->last.size);
 		if (seg->fd < 0)
 			return seg->fd;
 	}
@@ -397,6 +398,8 @@ static int sysv_create(struct seg_store *store, const struct seg_name *name, uin
 {
 	if (name->by_id || size == 0) /* an id is the kernel's to give */
 		return -EINVAL;
+	if (flags & SEG_EPHEMERAL) /* there is nowhere to put the mark, and no event */
+		return -EOPNOTSUPP;
 	for (int i = 0; i < SEG_CREATE_TRIES; i++) {
 		int r = create_new(name->key, size, mode, flags, ret);
 
@@ -408,7 +411,40 @@ static int sysv_create(struct seg_store *store, const struct seg_name *name, uin
 	return -EAGAIN;
 }
 
-static int sysv_destroy(struct seg_store *store, const struct seg_name *name)
+static int remove_id(int id)
+{
+	if (shmctl(id, IPC_RMID, NULL) < 0)
+		return errno_of_id();
+	return 0;
+}
+
+/* Under the lease nobody begins to map it through a mount. Attaching can't be kept
+ * out: nattch is read last. */
+static int remove_if_unused(int id)
+{
+	_cleanup_lease_ struct lease lease = LEASE_NONE;
+	_cleanup_close_ int fd = -1, path_fd = -1;
+	struct shmid_ds ds;
+	int r;
+
+	r = get_ds(id, &ds);
+	if (r < 0)
+		return r;
+	if (ds.shm_nattch > 0)
+		return -EBUSY;
+	path_fd = seg_sysv_open_file(id, ds.shm_segsz);
+	if (path_fd < 0)
+		return path_fd == -EACCES ? -EPERM : path_fd;
+	r = usage_lock_file(path_fd, &fd, &lease);
+	if (r < 0)
+		return r;
+	r = get_ds(id, &ds);
+	if (r < 0)
+		return r;
+	return ds.shm_nattch > 0 ? -EBUSY : remove_id(id);
+}
+
+static int sysv_destroy(struct seg_store *store, const struct seg_name *name, bool if_unused)
 {
 	int id;
 
@@ -416,9 +452,15 @@ static int sysv_destroy(struct seg_store *store, const struct seg_name *name)
 	id = get_id(name);
 	if (id < 0)
 		return id;
-	if (shmctl(id, IPC_RMID, NULL) < 0)
-		return errno_of_id();
-	return 0;
+	return if_unused ? remove_if_unused(id) : remove_id(id);
+}
+
+static int sysv_unlink(struct seg_store *store, const struct seg_name *name, struct seg *seg,
+		       bool if_unused)
+{
+	(void)store;
+	(void)name;
+	return if_unused ? remove_if_unused(seg->shmid) : remove_id(seg->shmid);
 }
 
 struct list_call {
@@ -510,10 +552,12 @@ static int sysv_map(struct seg *seg, uint64_t offset, size_t length, bool read_o
 	return 0;
 }
 
-static int sysv_resize(struct seg *seg, uint64_t size)
+static int sysv_resize(struct seg *seg, uint64_t size, bool force, pid_t pid)
 {
 	(void)seg;
 	(void)size;
+	(void)force;
+	(void)pid;
 	return -EOPNOTSUPP;
 }
 
@@ -591,10 +635,12 @@ const struct seg_backend seg_sysv = {
 	.open = sysv_open,
 	.stat = sysv_stat,
 	.destroy = sysv_destroy,
+	.unlink = sysv_unlink,
 	.list = sysv_list,
 	.statvfs = sysv_statvfs,
 	.map = sysv_map,
 	.resize = sysv_resize,
+	.in_use = usage_of_sysv,
 	.fstat = sysv_fstat,
 	.chmod = sysv_chmod,
 	.chown = sysv_chown,

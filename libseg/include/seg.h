@@ -77,12 +77,22 @@ enum seg_flags {
 	 * and not mapped. For SysV this needs CAP_CHECKPOINT_RESTORE or
 	 * CAP_SYS_ADMIN. */
 	SEG_PATH = 1 << 3,
+	/* seg_create(), POSIX and files: destroyed when its last user is gone, whichever
+	 * way: by the daemon of a mount that shows it, else by seg_gc(). The mark is the
+	 * attribute user.segfs.ephemeral of the segment itself (Linux 6.6). */
+	SEG_EPHEMERAL = 1 << 4,
+	/* seg_destroy(): only if nobody uses it */
+	SEG_IF_UNUSED = 1 << 5,
+	/* seg_resize(): shrink it even under somebody's mapping */
+	SEG_FORCE = 1 << 6,
 };
 
 /* Bits of seg_stat.flags. */
 enum seg_stat_flags {
 	/* SysV: removed already (SHM_DEST); it goes with its last attach */
 	SEG_STAT_REMOVED = 1 << 0,
+	/* made with SEG_EPHEMERAL; told by seg_fstat() only */
+	SEG_STAT_EPHEMERAL = 1 << 1,
 };
 
 /** What the kernel says of a segment. Sizes in bytes, times as in stat(2). */
@@ -120,7 +130,7 @@ struct seg_stat {
  * @size:  bytes, 1 or more; storage is rounded up to whole pages. 0 is taken
  *         for a POSIX object or a file: an empty one, for seg_resize() to grow.
  * @mode:  the nine permission bits; the umask applies (to SysV as well)
- * @flags: SEG_EXCLUSIVE, SEG_PREALLOCATE, SEG_PATH
+ * @flags: SEG_EXCLUSIVE, SEG_PREALLOCATE, SEG_PATH, SEG_EPHEMERAL
  * @ret:   the new handle, for seg_close()
  *
  * The name appears when the segment is complete: sized, allocated where asked,
@@ -139,6 +149,7 @@ struct seg_stat {
  *   -EFBIG, -EOVERFLOW  @size is beyond what the file system takes
  *   -ENOSPC      the store is full (SEG_PREALLOCATE), or a SysV limit is reached
  *   -ENOMEM      no memory for a SysV segment of this size
+ *   -EOPNOTSUPP  SEG_EPHEMERAL: for SysV, or where there are no user attributes
  *   -EACCES      no permission on the existing segment, or on the directory
  */
 SEG_API int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned flags,
@@ -149,13 +160,15 @@ SEG_API int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned fla
  * @flags: SEG_READ_ONLY, SEG_PATH
  *
  * The size is read from the kernel. A symbolic link in /dev/shm is not
- * followed; in a path it is.
+ * followed; in a path it is. What is opened still has its name: an open that met
+ * a destruction halfway is -ENOENT. (A plain open(2) gets the nameless segment
+ * then, as with any unlink.)
  *
  * Return: 0, or
  *   -ENOENT   no such segment, or what has the name is not a segment
  *   -EINVAL   the path names something that is not a regular file
  *   -EACCES   no permission
- *   -EAGAIN   somebody holds a lease on it (fcntl(2)); try again
+ *   -EAGAIN   somebody holds a lease on it (fcntl(2)) for longer than 0.1 s
  *   -EPERM    SEG_PATH of a SysV segment, without the capability
  *   -EBADF, -ENODATA  SEG_PATH where /proc is not mounted
  */
@@ -184,15 +197,20 @@ SEG_API int seg_stat(const char *ref, struct seg_stat *ret);
 
 /**
  * seg_destroy() - remove a segment's name.
- * @flags: 0
+ * @flags: 0 or SEG_IF_UNUSED
  *
  * The name is gone at once; the memory goes when the last user lets go, and no
  * user notices. SysV segments that are still attached can be found by their
  * shmid until then (SEG_STAT_REMOVED).
  *
+ * With SEG_IF_UNUSED the question and the removal are one step: while it lasts
+ * (microseconds) other opens of a POSIX segment wait. A SysV attach in the same
+ * moment can't be made to wait: it keeps its memory, and the name is gone.
+ *
  * Return: 0, or -ENOENT, -EPERM (somebody else's; the directory is sticky, or
  * a SysV segment has another owner and creator), -EACCES, -EINVAL (not a
- * regular file).
+ * regular file). With SEG_IF_UNUSED also -EBUSY (nothing changed), -EPERM,
+ * -EOPNOTSUPP as in seg_in_use().
  */
 SEG_API int seg_destroy(const char *ref, unsigned flags);
 
@@ -219,6 +237,42 @@ typedef int seg_list_fn(const char *ref, const struct seg_stat *stat, void *arg)
  * reading /dev/shm or /proc/sysvipc/shm.
  */
 SEG_API int seg_list(enum seg_kind kind, seg_list_fn *fn, void *arg);
+
+/** Which segments seg_gc() may destroy: those that fit every field. */
+struct seg_gc_filter {
+	enum seg_kind kind;  /* 0: both */
+	const char *pattern; /* of the canonical reference, as fnmatch(3); NULL: any */
+	uid_t uid;           /* the owner; -1: any */
+	uint64_t unused_for; /* seconds since the kernel last noted a use: POSIX: a read,
+			      * write or change of attributes (not through a mapping);
+			      * SysV: attach, detach or change. 0: any */
+	unsigned flags;      /* SEG_GC_* */
+};
+
+enum seg_gc_flags {
+	/* destroy nothing, tell what would be; goes by the attaches alone for SysV */
+	SEG_GC_DRY_RUN = 1 << 0,
+	SEG_GC_EPHEMERAL = 1 << 1, /* only those made with SEG_EPHEMERAL */
+};
+
+/**
+ * seg_gc_fn - called for each segment that fits and is not in use.
+ * @result: 0: destroyed (or would be); else why it could not be: -EPERM, -EACCES
+ *
+ * Return: 0 to go on; anything else ends it and becomes the result.
+ */
+typedef int seg_gc_fn(const char *ref, const struct seg_stat *stat, int result, void *arg);
+
+/**
+ * seg_gc() - destroy the segments that nobody uses.
+ * @fn: may be NULL
+ *
+ * Each is destroyed as by seg_destroy(SEG_IF_UNUSED): never one that somebody uses.
+ *
+ * Return: how many were destroyed (or would be), what @fn returned if not 0, or the
+ * errno of reading /dev/shm or /proc/sysvipc/shm.
+ */
+SEG_API int seg_gc(const struct seg_gc_filter *filter, seg_gc_fn *fn, void *arg);
 
 /* -------------------------------------------------------------------------
  * Open segments
@@ -258,13 +312,72 @@ SEG_API int seg_unmap(void *addr, size_t length);
  * @size: bytes; storage is rounded up to whole pages, new bytes are zero
  *
  * Cutting a segment under a mapping makes touching the cut pages a SIGBUS for
- * whoever maps them.
+ * whoever maps them. So a smaller @size is refused while another process maps the
+ * segment, or may map it for all that can be seen: a caller who may not look at
+ * every process shrinks only what nobody else has open. SEG_FORCE insists.
+ * @flags: 0 or SEG_FORCE
  *
- * Return: 0, or -EOPNOTSUPP (SysV: fixed at creation), -EBADF or -EINVAL (a
- * read-only handle), -EFBIG, -EAGAIN (a lease, as in seg_open()), -EPERM
- * (sealed), -EACCES.
+ * Return: 0, or -EBUSY (see above; nothing cut), -EOPNOTSUPP (SysV: fixed at
+ * creation), -EBADF or -EINVAL (a read-only handle), -EFBIG, -EAGAIN (a lease, as
+ * in seg_open()), -EACCES.
  */
-SEG_API int seg_resize(struct seg *seg, uint64_t size);
+SEG_API int seg_resize(struct seg *seg, uint64_t size, unsigned flags);
+
+/**
+ * seg_resize_for() - seg_resize() on behalf of another process.
+ * @pid: whose own mappings are no reason to refuse (a process or thread); 0: the
+ *       caller
+ */
+SEG_API int seg_resize_for(struct seg *seg, uint64_t size, unsigned flags, pid_t pid);
+
+/**
+ * seg_in_use() - is the segment used by anyone but this handle?
+ *
+ * The kernel's answer, exact at the moment it is given: other descriptors, mappings
+ * whose descriptor is closed (read-only and private ones too), mappings through a
+ * mount, attaches of both modes; in whatever container. What a fork or a passed
+ * descriptor shares with this handle is this handle; a SEG_PATH handle shares
+ * nothing. The caller's own SysV attaches are left out, but for read-only ones. A SysV
+ * segment that nobody has attached is attached for a moment, which its times show.
+ *
+ * Return: 1, 0, or
+ *   -EPERM       the caller is neither its owner nor has CAP_LEASE; or, of a SysV
+ *                segment that nobody has attached, has no CAP_CHECKPOINT_RESTORE to
+ *                tell whether somebody maps it through a mount
+ *   -EOPNOTSUPP  a file system without leases; or a file on a segfs mount that is
+ *                open otherwise than SEG_PATH
+ */
+SEG_API int seg_in_use(struct seg *seg);
+
+/* Bits of seg_user.how. */
+enum seg_user_how {
+	SEG_USER_OPEN = 1 << 0,     /* has it open */
+	SEG_USER_MAPPED = 1 << 1,   /* maps it as a file */
+	SEG_USER_ATTACHED = 1 << 2, /* SysV: has attached it */
+	SEG_USER_DIRECT = 1 << 3,   /* one of these on the segment itself */
+	SEG_USER_MOUNT = 1 << 4,    /* one of these through a segfs mount */
+};
+
+struct seg_user {
+	pid_t pid;
+	uid_t uid;
+	const char *command; /* as in ps -o comm; valid during the call */
+	unsigned how;        /* SEG_USER_* */
+};
+
+/** seg_user_fn - called by seg_users() for each process; as seg_list_fn. */
+typedef int seg_user_fn(const struct seg_user *user, void *arg);
+
+/**
+ * seg_users() - which processes use a segment, the caller included.
+ *
+ * Read from /proc, process by process: for people to look at, not to decide by.
+ *
+ * Return: 0; 1 where not every process could be looked at (others' need
+ * CAP_SYS_PTRACE, and those outside the caller's pid namespace are out of sight);
+ * what @fn returned; or the errno of reading /proc.
+ */
+SEG_API int seg_users(struct seg *seg, seg_user_fn *fn, void *arg);
 
 /** seg_fstat() - seg_stat() of an open segment; it may have lost its name. */
 SEG_API int seg_fstat(struct seg *seg, struct seg_stat *ret);
@@ -371,6 +484,10 @@ SEG_API int seg_statat(struct seg_store *store, const char *ref, struct seg_stat
 /** seg_destroyat() - seg_destroy() in a store. */
 SEG_API int seg_destroyat(struct seg_store *store, const char *ref, unsigned flags);
 
+/** seg_gcat() - seg_gc() in a store. */
+SEG_API int seg_gcat(struct seg_store *store, const struct seg_gc_filter *filter, seg_gc_fn *fn,
+		     void *arg);
+
 /* Flags of seg_listat(). */
 enum seg_list_flags {
 	SEG_LIST_NAMES = 1 << 0, /* names only, which is less work; see seg_list_fn */
@@ -388,6 +505,18 @@ SEG_API int seg_listat(struct seg_store *store, enum seg_kind kind, unsigned fla
  * something that is not a segment), -EPERM, -EACCES, -EOPNOTSUPP (not POSIX).
  */
 SEG_API int seg_renameat(struct seg_store *store, const char *from, const char *to, unsigned flags);
+
+/**
+ * seg_unlinkat() - seg_destroy() by handle: take away the name that it was opened by,
+ * if that is still this segment's.
+ * @flags: 0 or SEG_IF_UNUSED: by anyone but a SEG_PATH handle
+ *
+ * Return: as seg_destroy(); -ENOENT where the name is gone, or another segment's.
+ */
+SEG_API int seg_unlinkat(struct seg_store *store, struct seg *seg, unsigned flags);
+
+/** seg_store_fd() - the directory (O_PATH), owned by the store. */
+SEG_API int seg_store_fd(const struct seg_store *store);
 
 /**
  * seg_linkat() - give an open POSIX segment of @store another name in it.

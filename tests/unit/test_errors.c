@@ -426,11 +426,11 @@ static void a_lease_is_eagain_for_who_would_have_to_wait(void **state)
 	assert_int_equal(seg_open(f->ref, 0, &seg), -EAGAIN);
 	assert_int_equal(seg_open(f->ref, SEG_READ_ONLY, &seg), -EAGAIN);
 	assert_int_equal(seg_create(f->ref, PAGE, 0600, 0, &seg), -EAGAIN);
-	assert_int_equal(seg_resize(path, 1), -EAGAIN);
+	assert_int_equal(seg_resize(path, 1, 0), -EAGAIN);
 	assert_int_equal(seg_reopen(path, O_RDWR), -EAGAIN);
 	assert_null(seg);
 	assert_ok(peer_lease(peer, file, F_UNLCK));
-	assert_ok(seg_resize(path, 1));
+	assert_ok(seg_resize(path, 1, 0));
 	seg_close(open_seg(f->ref, 0));
 	seg_close(path);
 }

@@ -38,7 +38,7 @@ static void a_path_handle_is_no_user(void **state)
 	struct seg_stat stat;
 
 	assert_ok(lease(f->ref));
-	assert_ok(seg_resize(made, 2 * PAGE));
+	assert_ok(seg_resize(made, 2 * PAGE, 0));
 	assert_ok(seg_chmod(opened, 0640));
 	assert_ok(seg_fstat(opened, &stat));
 	assert_ok(lease(f->ref));
@@ -154,7 +154,7 @@ static void use_everything(struct fixture *f, const char *missing)
 	assert_ok(seg_statat(store, f->ref, &stat));
 	assert_ok(seg_fstat(seg, &stat));
 	assert_ok(seg_chmod(seg, 0640));
-	seg_resize(seg, 2 * PAGE);
+	seg_resize(seg, 2 * PAGE, 0);
 	if (f->kind != SEG_FILE)
 		assert_ok(seg_statvfs(store, f->kind, &vfs));
 	assert_ok(seg_destroyat(store, f->ref, 0));

@@ -121,9 +121,9 @@ static void the_range_is_checked_against_the_size_of_now(void **state)
 	struct seg *seg = create_seg(f->ref, 4 * PAGE, 0), *other = open_seg(f->ref, 0);
 	void *addr = NULL;
 
-	assert_ok(seg_resize(other, PAGE));
+	assert_ok(seg_resize(other, PAGE, 0));
 	assert_int_equal(seg_map(seg, 0, 4 * PAGE, 0, &addr), -EINVAL);
-	assert_ok(seg_resize(other, 6 * PAGE));
+	assert_ok(seg_resize(other, 6 * PAGE, 0));
 	addr = map_seg(seg, 5 * PAGE, PAGE, 0);
 	assert_ok(seg_unmap(addr, PAGE));
 	seg_close(seg);

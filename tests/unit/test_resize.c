@@ -16,7 +16,7 @@ static void growing_adds_zeros(void **state)
 
 	addr[99] = 'x';
 	assert_ok(seg_unmap(addr, 100));
-	assert_ok(seg_resize(seg, 3 * PAGE));
+	assert_ok(seg_resize(seg, 3 * PAGE, 0));
 	assert_int_equal(stat_seg(f->ref).size, 3 * PAGE);
 	addr = map_seg(seg, 0, 0, 0);
 	assert_int_equal(addr[99], 'x');
@@ -34,15 +34,15 @@ static void shrinking_frees_and_growing_again_gives_zeros(void **state)
 
 	addr[50] = addr[150] = 'x';
 	assert_ok(seg_unmap(addr, 10 * PAGE));
-	assert_ok(seg_resize(seg, 100));
+	assert_ok(seg_resize(seg, 100, 0));
 	assert_int_equal(stat_seg(f->ref).size, 100);
 	assert_int_equal(stat_seg(f->ref).allocated, PAGE);
-	assert_ok(seg_resize(seg, 2 * PAGE));
+	assert_ok(seg_resize(seg, 2 * PAGE, 0));
 	addr = map_seg(seg, 0, 0, 0);
 	assert_int_equal(addr[50], 'x');
 	assert_int_equal(addr[150], 0);
 	assert_ok(seg_unmap(addr, 2 * PAGE));
-	assert_ok(seg_resize(seg, 0));
+	assert_ok(seg_resize(seg, 0, 0));
 	assert_int_equal(stat_seg(f->ref).size, 0);
 	seg_close(seg);
 }
@@ -52,9 +52,9 @@ static void a_path_handle_resizes_too(void **state)
 	struct fixture *f = *state;
 	struct seg *seg = create_seg(f->ref, PAGE, SEG_PATH);
 
-	assert_ok(seg_resize(seg, 5 * PAGE));
+	assert_ok(seg_resize(seg, 5 * PAGE, 0));
 	assert_int_equal(stat_seg(f->ref).size, 5 * PAGE);
-	assert_ok(seg_resize(seg, 1));
+	assert_ok(seg_resize(seg, 1, 0));
 	assert_int_equal(stat_seg(f->ref).size, 1);
 	seg_close(seg);
 }
@@ -67,7 +67,7 @@ static void a_peer_that_has_it_mapped_sees_the_growth(void **state)
 	unsigned char *addr;
 
 	assert_ok(peer_open(peer, f->ref, 0));
-	assert_ok(seg_resize(seg, 2 * PAGE));
+	assert_ok(seg_resize(seg, 2 * PAGE, 0));
 	assert_ok(peer_map(peer, PAGE, PAGE, 0));
 	addr = map_seg(seg, PAGE, PAGE, 0);
 	peer_write(peer, 7, 'x');
@@ -81,9 +81,9 @@ static void sysv_is_fixed_at_creation(void **state)
 	struct fixture *f = *state;
 	struct seg *seg = create_seg(f->ref, PAGE, 0);
 
-	assert_int_equal(seg_resize(seg, 2 * PAGE), -EOPNOTSUPP);
-	assert_int_equal(seg_resize(seg, 1), -EOPNOTSUPP);
-	assert_int_equal(seg_resize(seg, PAGE), -EOPNOTSUPP);
+	assert_int_equal(seg_resize(seg, 2 * PAGE, 0), -EOPNOTSUPP);
+	assert_int_equal(seg_resize(seg, 1, 0), -EOPNOTSUPP);
+	assert_int_equal(seg_resize(seg, PAGE, 0), -EOPNOTSUPP);
 	assert_int_equal(stat_seg(f->ref).size, PAGE);
 	seg_close(seg);
 }
@@ -96,11 +96,11 @@ static void a_read_only_handle_does_not_resize(void **state)
 
 	seg_close(create_seg(f->ref, PAGE, 0));
 	seg = open_seg(f->ref, SEG_READ_ONLY);
-	r = seg_resize(seg, 1);
+	r = seg_resize(seg, 1, 0);
 	assert_true(r == -EBADF || r == -EINVAL);
 	seg_close(seg);
 	seg = open_seg(f->ref, SEG_READ_ONLY | SEG_PATH);
-	r = seg_resize(seg, 1);
+	r = seg_resize(seg, 1, 0);
 	assert_true(r == -EBADF || r == -EINVAL);
 	seg_close(seg);
 	assert_int_equal(stat_seg(f->ref).size, PAGE);
@@ -111,8 +111,8 @@ static void a_size_that_no_file_has_is_efbig(void **state)
 	struct fixture *f = *state;
 	struct seg *seg = create_seg(f->ref, PAGE, 0);
 
-	assert_int_equal(seg_resize(seg, (uint64_t)INT64_MAX + 1), -EFBIG);
-	assert_int_equal(seg_resize(seg, UINT64_MAX), -EFBIG);
+	assert_int_equal(seg_resize(seg, (uint64_t)INT64_MAX + 1, 0), -EFBIG);
+	assert_int_equal(seg_resize(seg, UINT64_MAX, 0), -EFBIG);
 	assert_int_equal(stat_seg(f->ref).size, PAGE);
 	seg_close(seg);
 }
@@ -129,8 +129,8 @@ static void a_sealed_file_is_eperm(void **state)
 	assert_return_code(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), errno);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	seg = open_seg(path, 0);
-	assert_int_equal(seg_resize(seg, 2 * PAGE), -EPERM);
-	assert_int_equal(seg_resize(seg, 1), -EPERM);
+	assert_int_equal(seg_resize(seg, 2 * PAGE, 0), -EPERM);
+	assert_int_equal(seg_resize(seg, 1, 0), -EPERM);
 	seg_close(seg);
 	close(fd);
 }
