@@ -3,17 +3,44 @@
 #include "ephemeral.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
+#include <sys/fanotify.h>
+#include <time.h>
+#include <uthash.h>
 
 #include "../libseg/cleanup.h"
 
+/* A close is told before the kernel has done with it, and somebody else may be asking
+ * just now: a segment that seems to be in use is looked at again, up to three times. */
+static const int64_t delays_ms[] = { 1, 10, 100 };
+
+#define DELAYS (sizeof(delays_ms) / sizeof(delays_ms[0]))
+
+struct busy {
+	char name[NAME_MAX + 1];
+	unsigned step;
+	bool again; /* another event came meanwhile */
+	int64_t due_ms;
+	UT_hash_handle hh;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* What was closed: still there, made to be ephemeral, and nobody's any more? All asked
  * of one handle, so that a successor to the name is never taken for it. */
-static void consider(struct ephemeral *watcher, const char *name)
+static int destroy_if_ephemeral(struct ephemeral *watcher, const char *name)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
 	char ref[NAME_MAX + 2];
@@ -21,9 +48,73 @@ static void consider(struct ephemeral *watcher, const char *name)
 
 	snprintf(ref, sizeof(ref), "/%s", name);
 	if (seg_openat(watcher->store, ref, SEG_PATH, &seg) < 0 || seg_fstat(seg, &st) < 0)
+		return -ENOENT;
+	if (!(st.flags & SEG_STAT_EPHEMERAL))
+		return -ENOENT;
+	return seg_unlinkat(watcher->store, seg, SEG_IF_UNUSED);
+}
+
+static void postpone(struct busy *busy, unsigned step)
+{
+	busy->step = step;
+	busy->again = false;
+	busy->due_ms = now_ms() + delays_ms[step] + 1;
+}
+
+static void add_busy(struct ephemeral *watcher, const char *name)
+{
+	struct busy *busy = calloc(1, sizeof(*busy));
+
+	if (!busy)
 		return;
-	if (st.flags & SEG_STAT_EPHEMERAL)
-		seg_unlinkat(watcher->store, seg, SEG_IF_UNUSED);
+	snprintf(busy->name, sizeof(busy->name), "%s", name);
+	postpone(busy, 0);
+	HASH_ADD_STR(watcher->busy, name, busy);
+}
+
+static void remove_busy(struct ephemeral *watcher, struct busy *busy)
+{
+	HASH_DEL(watcher->busy, busy);
+	free(busy);
+}
+
+static void consider(struct ephemeral *watcher, const char *name)
+{
+	struct busy *busy;
+
+	/* Not at once: the look of one daemon is an event for the next. */
+	HASH_FIND_STR(watcher->busy, name, busy);
+	if (busy)
+		busy->again = true;
+	else if (destroy_if_ephemeral(watcher, name) == -EBUSY)
+		add_busy(watcher, name);
+}
+
+static void consider_again(struct ephemeral *watcher, struct busy *busy)
+{
+	if (destroy_if_ephemeral(watcher, busy->name) != -EBUSY)
+		remove_busy(watcher, busy);
+	else if (busy->step + 1 < DELAYS)
+		postpone(busy, busy->step + 1);
+	else if (busy->again)
+		postpone(busy, busy->step);
+	else
+		remove_busy(watcher, busy);
+}
+
+/* Return: how long it is to the next one, for poll(2). */
+static int consider_due(struct ephemeral *watcher)
+{
+	int64_t now = now_ms(), next = -1;
+	struct busy *busy, *tmp;
+
+	HASH_ITER (hh, watcher->busy, busy, tmp)
+		if (busy->due_ms <= now)
+			consider_again(watcher, busy);
+	for (busy = watcher->busy; busy; busy = busy->hh.next)
+		if (next < 0 || busy->due_ms < next)
+			next = busy->due_ms;
+	return next < 0 ? -1 : next > now ? (int)(next - now) : 0;
 }
 
 /* Those whose end nobody saw: before the start, or when events were lost. */
@@ -36,20 +127,36 @@ static void sweep(struct ephemeral *watcher)
 	seg_gcat(watcher->store, &filter, NULL, NULL);
 }
 
+static const char *name_of(const struct fanotify_event_metadata *event)
+{
+	const struct fanotify_event_info_fid *info = (const void *)(event + 1);
+	const struct file_handle *dir = (const void *)info->handle;
+
+	if (event->event_len <= sizeof(*event) ||
+	    info->hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
+		return NULL;
+	return (const char *)dir->f_handle + dir->handle_bytes;
+}
+
+static void handle_event(struct ephemeral *watcher, const struct fanotify_event_metadata *event)
+{
+	const char *name = name_of(event);
+
+	if (event->mask & FAN_Q_OVERFLOW)
+		sweep(watcher);
+	/* To ask is to open and close it: that is no reason to ask again. */
+	else if (name && event->pid != gettid())
+		consider(watcher, name);
+}
+
 static void read_events(struct ephemeral *watcher)
 {
-	char buf[64 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
-	ssize_t n = read(watcher->inotify, buf, sizeof(buf));
+	char buf[64 * 1024] __attribute__((aligned(__alignof__(struct fanotify_event_metadata))));
+	const struct fanotify_event_metadata *event = (const void *)buf;
+	ssize_t left = read(watcher->events, buf, sizeof(buf));
 
-	for (char *p = buf; p < buf + n;) {
-		const struct inotify_event *event = (const struct inotify_event *)(void *)p;
-
-		if (event->mask & IN_Q_OVERFLOW)
-			sweep(watcher);
-		else if (event->len > 0)
-			consider(watcher, event->name);
-		p += sizeof(*event) + event->len;
-	}
+	for (; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left))
+		handle_event(watcher, event);
 }
 
 static void *watch(void *arg)
@@ -57,12 +164,12 @@ static void *watch(void *arg)
 	struct ephemeral *watcher = arg;
 	struct pollfd fds[] = {
 		{ .fd = watcher->stop, .events = POLLIN },
-		{ .fd = watcher->inotify, .events = POLLIN },
+		{ .fd = watcher->events, .events = POLLIN },
 	};
 
 	sweep(watcher);
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, consider_due(watcher)) < 0 && errno != EINTR)
 			return NULL;
 		if (fds[0].revents)
 			return NULL;
@@ -71,15 +178,20 @@ static void *watch(void *arg)
 	}
 }
 
-static int open_inotify(const struct seg_store *store)
+/* Not inotify, which does not tell who closed a file: each look at a segment that is in
+ * use would lead to the next one. */
+static int open_events(const struct seg_store *store)
 {
-	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	_cleanup_close_ int fd = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
+						       FAN_REPORT_DFID_NAME | FAN_REPORT_TID,
+					       O_RDONLY);
 	char path[64];
 
 	if (fd < 0)
 		return -errno;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", seg_store_fd(store));
-	if (inotify_add_watch(fd, path, IN_CLOSE | IN_ONLYDIR) < 0)
+	if (fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR, FAN_CLOSE | FAN_EVENT_ON_CHILD,
+			  AT_FDCWD, path) < 0)
 		return -errno;
 	return steal_fd(&fd);
 }
@@ -88,10 +200,10 @@ int ephemeral_open(struct ephemeral *ret)
 {
 	int r;
 
-	*ret = (struct ephemeral){ .inotify = -1, .stop = -1 };
+	*ret = (struct ephemeral){ .events = -1, .stop = -1 };
 	r = seg_store_open(NULL, &ret->store);
 	if (r == 0)
-		r = ret->inotify = open_inotify(ret->store);
+		r = ret->events = open_events(ret->store);
 	if (r >= 0)
 		r = ret->stop = eventfd(0, EFD_CLOEXEC);
 	return r < 0 ? r : 0;
@@ -102,6 +214,8 @@ int ephemeral_start(struct ephemeral *watcher)
 	sigset_t all, old;
 	int r;
 
+	if (watcher->stop < 0)
+		return 0;
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -113,13 +227,17 @@ int ephemeral_start(struct ephemeral *watcher)
 
 void ephemeral_close(struct ephemeral *watcher)
 {
+	struct busy *busy, *tmp;
+
 	if (watcher->running) {
 		eventfd_write(watcher->stop, 1);
 		pthread_join(watcher->thread, NULL);
 	}
-	if (watcher->inotify >= 0)
-		close(watcher->inotify);
+	if (watcher->events >= 0)
+		close(watcher->events);
 	if (watcher->stop >= 0)
 		close(watcher->stop);
+	HASH_ITER (hh, watcher->busy, busy, tmp)
+		remove_busy(watcher, busy);
 	watcher->store = seg_store_close(watcher->store);
 }

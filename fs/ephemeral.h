@@ -3,7 +3,7 @@
  * Ephemeral segments: destroyed when their last user is gone.
  *
  * The last close of an open file, which is the last munmap where its descriptor was
- * closed before, and the exit where its process was killed, is an inotify event on
+ * closed before, and the exit where its process was killed, is a fanotify event on
  * /dev/shm. A thread of its own waits for them; it shares nothing with the others.
  */
 #ifndef SEGFS_EPHEMERAL_H
@@ -17,15 +17,17 @@ struct ephemeral {
 	pthread_t thread;
 	bool running;
 	struct seg_store *store;
-	int inotify;
-	int stop; /* eventfd */
+	int events;        /* fanotify */
+	int stop;          /* eventfd */
+	struct busy *busy; /* those to be looked at again, by name */
 };
 
 /* Before the mount, which may hide /dev/shm from then on. Return: 0, or a negative
- * errno: then ephemeral segments stay until seg_gc(). */
+ * errno (-EPERM: no CAP_SYS_ADMIN): then ephemeral segments stay until seg_gc(). */
 int ephemeral_open(struct ephemeral *ret);
 
-/* In the process that serves, for threads don't survive a fork. Return: as above. */
+/* In the process that serves, for threads don't survive a fork. After a failed
+ * ephemeral_open() there is nothing to start. Return: as above. */
 int ephemeral_start(struct ephemeral *watcher);
 
 /* Ends the thread, if it was started, and releases all; also of a failed open. */

@@ -206,7 +206,7 @@ static int run(struct fuse_session *se, struct ns *ns, const char *mountpoint, i
 static int serve(struct options *opts, int ready)
 {
 	_cleanup_ns_ struct ns ns = { 0 };
-	_cleanup_watcher_ struct ephemeral watcher = { .inotify = -1, .stop = -1 };
+	_cleanup_watcher_ struct ephemeral watcher = { .events = -1, .stop = -1 };
 	_cleanup_session_ struct fuse_session *se = NULL;
 	int r;
 
@@ -214,7 +214,9 @@ static int serve(struct options *opts, int ready)
 	if (ns_init(&ns, opts) < 0)
 		return 1;
 	r = ephemeral_open(&watcher);
-	if (r < 0)
+	if (r == -EPERM) /* as a user, who has no passthrough either */
+		fprintf(stderr, "segfs: without CAP_SYS_ADMIN ephemeral segments stay\n");
+	else if (r < 0)
 		return fail("watching /dev/shm", -r), 1;
 	se = fuse_session_new(&opts->args, &segfs_ops, sizeof(segfs_ops), &ns);
 	if (!se) /* an option that libfuse does not know, of which it has told */
