@@ -47,8 +47,25 @@ static int fill_posix_dir(struct ns *ns, struct stat *ret)
 	return 0;
 }
 
+/* Who may is said at the mount; see private.c. */
+static int fill_flat_root(struct ns *ns, struct stat *ret)
+{
+	int r;
+
+	r = fill_posix_dir(ns, ret);
+	if (r < 0)
+		return r;
+	ret->st_ino = NODE_ROOT;
+	ret->st_mode = S_IFDIR | ns->root.mode;
+	ret->st_uid = ns->root.uid;
+	ret->st_gid = ns->root.gid;
+	return 0;
+}
+
 int attr_dir(struct ns *ns, fuse_ino_t ino, struct stat *ret)
 {
+	if (ns->flat)
+		return fill_flat_root(ns, ret);
 	if (ino == NODE_POSIX_DIR)
 		return fill_posix_dir(ns, ret);
 	*ret = (struct stat){
@@ -82,7 +99,8 @@ int attr_get(struct ns *ns, fuse_ino_t ino, struct stat *ret)
 	r = node_stat(&ns->nodes, node, &st);
 	if (r < 0)
 		return r;
-	attr_fill(ino, &st, ret);
+	/* of what was unborn when it was opened: what it is now */
+	attr_fill(node->unborn ? ino : node_id(&st), &st, ret);
 	return 0;
 }
 
@@ -106,7 +124,8 @@ static int set_owner(struct seg *seg, const struct stat *attr, int to_set)
 	return seg_chown(seg, uid, gid);
 }
 
-static int set_size(const struct fuse_ctx *caller, struct seg *seg, uint64_t size)
+static int set_size(const struct ns *ns, const struct fuse_ctx *caller, struct seg *seg,
+		    uint64_t size)
 {
 	struct seg_stat st;
 	int r;
@@ -117,7 +136,7 @@ static int set_size(const struct fuse_ctx *caller, struct seg *seg, uint64_t siz
 		r = seg_fstat(seg, &st);
 		return r < 0 ? r : st.size == size ? 0 : -EOPNOTSUPP;
 	}
-	return seg_resize_for(seg, size, 0, caller->pid);
+	return seg_resize_for(seg, size, ns->preallocate ? SEG_PREALLOCATE : 0, caller->pid);
 }
 
 int attr_resize(struct ns *ns, const struct fuse_ctx *caller, struct node *node, uint64_t size)
@@ -129,7 +148,7 @@ int attr_resize(struct ns *ns, const struct fuse_ctx *caller, struct node *node,
 	if (node->unborn)
 		return node_bear(&ns->nodes, node, size);
 	r = node_handle(&ns->nodes, node, &tmp, &seg);
-	return r < 0 ? r : set_size(caller, seg, size);
+	return r < 0 ? r : set_size(ns, caller, seg, size);
 }
 
 static struct timespec wanted_time(const struct timespec *time, bool set, bool now)
@@ -178,8 +197,8 @@ static int set_mode(struct seg *seg, mode_t mode)
 	return seg_chmod(seg, mode & (seg_kind(seg) == SEG_SYSV ? 0777 : 07777));
 }
 
-static int set_segment(const struct fuse_ctx *caller, struct seg *seg, const struct stat *attr,
-		       int to_set)
+static int set_segment(const struct ns *ns, const struct fuse_ctx *caller, struct seg *seg,
+		       const struct stat *attr, int to_set)
 {
 	int r = 0;
 
@@ -188,7 +207,7 @@ static int set_segment(const struct fuse_ctx *caller, struct seg *seg, const str
 	if (r == 0 && to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		r = set_owner(seg, attr, to_set);
 	if (r == 0 && to_set & FUSE_SET_ATTR_SIZE)
-		r = set_size(caller, seg, (uint64_t)attr->st_size);
+		r = set_size(ns, caller, seg, (uint64_t)attr->st_size);
 	if (r == 0)
 		r = kill_privileges(seg, to_set);
 	if (r == 0 && to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW |
@@ -217,7 +236,7 @@ int attr_set(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const
 	r = node_handle(&ns->nodes, node, &tmp, &seg);
 	if (r < 0)
 		return r;
-	r = set_segment(caller, seg, attr, to_set);
+	r = set_segment(ns, caller, seg, attr, to_set);
 	if (r < 0)
 		return r;
 	return attr_get(ns, ino, ret);

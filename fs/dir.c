@@ -112,7 +112,7 @@ static int add_contents(struct ns *ns, fuse_ino_t ino, struct dir *dir)
 {
 	int r;
 
-	switch (ino) {
+	switch (ns_dir(ns, ino)) {
 	case NODE_ROOT:
 		r = add(dir, NODE_POSIX_DIR, S_IFDIR, "posix");
 		return r < 0 ? r : add(dir, NODE_SYSV_DIR, S_IFDIR, "sysv");

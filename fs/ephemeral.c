@@ -196,12 +196,12 @@ static int open_events(const struct seg_store *store)
 	return steal_fd(&fd);
 }
 
-int ephemeral_open(struct ephemeral *ret)
+int ephemeral_open(struct ephemeral *ret, const char *path)
 {
 	int r;
 
 	*ret = (struct ephemeral){ .events = -1, .stop = -1 };
-	r = seg_store_open(NULL, &ret->store);
+	r = seg_store_open(path, &ret->store);
 	if (r == 0)
 		r = ret->events = open_events(ret->store);
 	if (r >= 0)

@@ -22,9 +22,10 @@ struct ephemeral {
 	struct busy *busy; /* those to be looked at again, by name */
 };
 
-/* Before the mount, which may hide /dev/shm from then on. Return: 0, or a negative
- * errno (-EPERM: no CAP_SYS_ADMIN): then ephemeral segments stay until seg_gc(). */
-int ephemeral_open(struct ephemeral *ret);
+/* @path: of the store, as in seg_store_open(). Before the mount, which may hide /dev/shm
+ * from then on. Return: 0, or a negative errno (-EPERM: no CAP_SYS_ADMIN): then ephemeral
+ * segments stay until seg_gc(). */
+int ephemeral_open(struct ephemeral *ret, const char *path);
 
 /* In the process that serves, for threads don't survive a fork. After a failed
  * ephemeral_open() there is nothing to start. Return: as above. */

@@ -5,16 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 
 #include "../libseg/cleanup.h"
 
-/* What is on top of the mount point is a segfs? libmount reads the table without
- * touching the mount, which may not answer. */
-static bool is_segfs(const char *path)
+bool mountpoint_is_segfs(const char *path)
 {
 	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
 	struct libmnt_fs *fs;
@@ -39,7 +36,7 @@ int mountpoint_claim(const char *path)
 {
 	_cleanup_close_ int fd = open_dir(path);
 
-	while (fd == -ENOTCONN && is_segfs(path)) {
+	while (fd == -ENOTCONN && mountpoint_is_segfs(path)) {
 		if (umount2(path, MNT_DETACH) < 0)
 			return -errno;
 		fd = open_dir(path);
@@ -49,7 +46,7 @@ int mountpoint_claim(const char *path)
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
 			return -errno;
-	if (is_segfs(path))
+	if (mountpoint_is_segfs(path))
 		return -EBUSY;
 	return steal_fd(&fd);
 }

@@ -2,6 +2,12 @@
 #ifndef SEGFS_MOUNTPOINT_H
 #define SEGFS_MOUNTPOINT_H
 
+#include <stdbool.h>
+
+/* Is a segfs on top there, alive or dead? Asks the kernel's table and not the mount,
+ * which may not answer. */
+bool mountpoint_is_segfs(const char *path);
+
 /**
  * mountpoint_claim() - make a directory ready for mounting.
  *

@@ -19,6 +19,11 @@
 /* How often somebody may create and remove a name under our hands. */
 #define CREATE_TRIES 100
 
+fuse_ino_t ns_dir(const struct ns *ns, fuse_ino_t ino)
+{
+	return ns->flat && ino == NODE_ROOT ? NODE_POSIX_DIR : ino;
+}
+
 /* sysv/0x00000400, sysv/id-65538: exactly as shown, so that a name is a segment's
  * only one. */
 static int sysv_ref(const char *name, char ref[static REF_SIZE])
@@ -128,6 +133,7 @@ int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_en
 	char ref[REF_SIZE];
 	int r;
 
+	parent = ns_dir(ns, parent);
 	if (parent == NODE_ROOT)
 		return lookup_dir(ns, name, e);
 	r = ref_of(parent, name, ref);
@@ -253,6 +259,7 @@ int ns_create(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, c
 	char ref[REF_SIZE];
 	int r;
 
+	parent = ns_dir(ns, parent);
 	r = ref_to_make(parent, name, ref);
 	if (r < 0)
 		return r;
@@ -267,6 +274,7 @@ int ns_mknod(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, co
 	char ref[REF_SIZE];
 	int r;
 
+	parent = ns_dir(ns, parent);
 	if (!S_ISREG(mode) || parent != NODE_POSIX_DIR)
 		return -EPERM;
 	r = ref_to_make(parent, name, ref);
@@ -346,6 +354,7 @@ int ns_unlink(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, c
 	char ref[REF_SIZE];
 	int r;
 
+	parent = ns_dir(ns, parent);
 	if (parent == NODE_ROOT)
 		return -EPERM;
 	r = ref_of(parent, name, ref);
@@ -381,6 +390,8 @@ int ns_rename(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, c
 	char from[REF_SIZE], to[REF_SIZE];
 	int r;
 
+	parent = ns_dir(ns, parent);
+	new_parent = ns_dir(ns, new_parent);
 	if (parent != new_parent)
 		return -EXDEV;
 	if (parent == NODE_ROOT)
@@ -421,9 +432,9 @@ int ns_link(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, fuse_i
 	struct seg *seg;
 	int r;
 
-	if (!node || node->kind != SEG_POSIX || new_parent != NODE_POSIX_DIR)
+	if (!node || node->kind != SEG_POSIX || ns_dir(ns, new_parent) != NODE_POSIX_DIR)
 		return -EPERM;
-	r = ref_of(new_parent, new_name, ref);
+	r = ref_of(NODE_POSIX_DIR, new_name, ref);
 	if (r < 0)
 		return r;
 	r = node_handle(&ns->nodes, node, &tmp, &seg);

@@ -18,9 +18,19 @@ struct ns {
 	struct nodes nodes; /* and with it the store */
 	struct dir *dirs;   /* that are open */
 	struct timespec started;
-	bool passthrough;  /* as asked for; nodes.passthrough: as it is */
+	bool passthrough; /* as asked for; nodes.passthrough: as it is */
+	bool flat;        /* private: the root holds the segments itself */
+	bool preallocate; /* what grows gets its memory at once */
+	struct {
+		uid_t uid;
+		gid_t gid;
+		mode_t mode;
+	} root;            /* of a flat one */
 	bool rm_if_unused; /* unlink says EBUSY of what is in use */
 };
+
+/* Whose directory this is: the root of a flat one holds POSIX segments. */
+fuse_ino_t ns_dir(const struct ns *ns, fuse_ino_t ino);
 
 int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_entry_param *e);
 int ns_create(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,

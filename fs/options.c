@@ -2,43 +2,79 @@
 #define _GNU_SOURCE
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
+
+#include "../libseg/cleanup.h"
 
 #define FLAG(templ, member)                                \
 	{                                                  \
 		templ, offsetof(struct options, member), 1 \
 	}
 
+#define KEY_IGNORED 1
+
 static const struct fuse_opt table[] = {
 	FLAG("-f", foreground),
 	FLAG("--foreground", foreground),
 	FLAG("nopassthrough", nopassthrough),
 	FLAG("rm=if-unused", rm_if_unused),
+	FLAG("preallocate", preallocate),
+	FLAG("noro", noro),
+	FLAG("size=%s", text.size),
+	FLAG("nr_segments=%s", text.nr_segments),
+	FLAG("huge=%s", text.huge),
+	FLAG("uid=%s", text.uid),
+	FLAG("gid=%s", text.gid),
+	FLAG("mode=%s", text.mode),
+	FLAG("--check", check),
 	FLAG("-h", help),
 	FLAG("--help", help),
 	FLAG("-V", version),
 	FLAG("--version", version),
+	/* fstab's, for mount(8) and systemd */
+	FUSE_OPT_KEY("defaults", KEY_IGNORED),
+	FUSE_OPT_KEY("auto", KEY_IGNORED),
+	FUSE_OPT_KEY("noauto", KEY_IGNORED),
+	FUSE_OPT_KEY("nofail", KEY_IGNORED),
+	FUSE_OPT_KEY("_netdev", KEY_IGNORED),
+	FUSE_OPT_KEY("x-%s", KEY_IGNORED),
 	FUSE_OPT_END,
 };
 
 static const char help[] =
 	"Usage: segfs [-f] [-o OPTION[,OPTION]...] SOURCE MOUNTPOINT\n"
+	"       segfs --check\n"
 	"Mount a namespace in which every file is a shared memory segment.\n"
 	"\n"
 	"SOURCE is `host`: all segments of this machine, POSIX ones in MOUNTPOINT/posix,\n"
-	"System V ones in MOUNTPOINT/sysv. `umount MOUNTPOINT` ends it.\n"
+	"System V ones in MOUNTPOINT/sysv; or any other NAME: a private namespace, empty at\n"
+	"first, with a size limit, that ends with its mount. `umount MOUNTPOINT` ends it.\n"
 	"\n"
 	"  -f, --foreground    stay in the foreground, log to standard error\n"
+	"      --check         tell what this machine can do, and how to get what is missing\n"
 	"  -o nopassthrough    mount without passthrough: reads and writes are exact but\n"
 	"                      slow, and MAP_SHARED fails with ENODEV\n"
 	"  -o rm=if-unused     removing a segment that somebody uses is refused (EBUSY)\n"
+	"  -o preallocate      a segment that grows gets its memory at once: where there is\n"
+	"                      none left it says ENOSPC, and not SIGBUS at a later touch\n"
 	"  -o OPTION           any general mount option (ro, noexec, ...; see mount(8))\n"
 	"  -h, --help          show this and exit\n"
 	"  -V, --version       show the version and exit\n"
+	"\n"
+	"For private namespaces:\n"
+	"  -o size=SIZE        how much memory all segments together may take: bytes, or with\n"
+	"                      k, m, g, or % of the machine's memory; default 25%\n"
+	"  -o nr_segments=N    how many segments there may be; default: no limit\n"
+	"  -o huge=POLICY      never, always, within_size or advise: use huge pages\n"
+	"  -o uid=,gid=,mode=  of the directory; default 0, 0, 1777\n"
+	"  -o noro             no read-only view in ../ro/NAME, which there is where MOUNTPOINT\n"
+	"                      is called NAME\n"
 	"\n"
 	"Needs Linux 6.12 or later and CAP_SYS_ADMIN (root) for passthrough, which is what\n"
 	"makes a mapping of a file the segment's own memory.\n"
@@ -67,6 +103,8 @@ static int process(void *data, const char *arg, int key, struct fuse_args *outar
 	struct options *opts = data;
 
 	(void)outargs;
+	if (key == KEY_IGNORED)
+		return 0;
 	if (key == FUSE_OPT_KEY_OPT) {
 		if (arg[0] != '-')
 			return 1; /* a general mount option: libfuse knows */
@@ -81,14 +119,148 @@ static int process(void *data, const char *arg, int key, struct fuse_args *outar
 	return -1;
 }
 
+static int bad_value(const char *option, const char *value, const char *wanted)
+{
+	fprintf(stderr, "segfs: %s=%s: %s\n", option, value, wanted);
+	return -1;
+}
+
+/* Digits, no sign; @end: what follows them. */
+static int parse_digits(const char *s, int base, uint64_t max, uint64_t *ret, const char **end)
+{
+	unsigned long long v;
+	char *e;
+
+	if (!isdigit((unsigned char)*s))
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(s, &e, base);
+	if (errno || v > max)
+		return -ERANGE;
+	*ret = v;
+	*end = e;
+	return 0;
+}
+
+static int parse_number(const char *option, const char *s, int base, uint64_t max, uint64_t *ret)
+{
+	const char *end;
+	uint64_t v;
+
+	if (parse_digits(s, base, max, &v, &end) < 0 || *end)
+		return bad_value(option, s, base == 8 ? "not a mode" : "not a number");
+	*ret = v;
+	return 0;
+}
+
+static uint64_t total_memory(void)
+{
+	struct sysinfo machine;
+
+	return sysinfo(&machine) < 0 ? 0 : machine.totalram * (uint64_t)machine.mem_unit;
+}
+
+/* As tmpfs(5), but for 0, which means "no limit" there. */
+static int parse_size(const char *s, uint64_t *ret)
+{
+	static const char units[] = "kmg";
+	const char *end, *unit;
+	uint64_t v;
+
+	if (parse_digits(s, 10, UINT64_MAX, &v, &end) < 0)
+		return bad_value("size", s, "not a size");
+	if (end[0] == '%' && !end[1] && v <= 100) {
+		v = total_memory() / 100 * v;
+	} else if (*end) {
+		unit = strchr(units, tolower((unsigned char)*end));
+		if (!unit || end[1] ||
+		    __builtin_mul_overflow(v, 1024ULL << (10 * (unit - units)), &v))
+			return bad_value("size", s, "not a size");
+	}
+	if (v < 4096 || v > INT64_MAX)
+		return bad_value("size", s, "a namespace needs a limit of at least a page");
+	*ret = v;
+	return 0;
+}
+
+static int parse_huge(const char *s, const char **ret)
+{
+	static const char *const policies[] = { "never", "always", "within_size", "advise" };
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (strcmp(s, policies[i]) == 0) {
+			*ret = policies[i];
+			return 0;
+		}
+	return bad_value("huge", s, "never, always, within_size or advise");
+}
+
+static int parse_store(struct options *opts)
+{
+	struct store_options *store = &opts->store;
+	uint64_t uid = 0, gid = 0, mode = 01777;
+
+	if (parse_size(opts->text.size ? opts->text.size : "25%", &store->size) < 0)
+		return -1;
+	if (opts->text.nr_segments && parse_number("nr_segments", opts->text.nr_segments, 10,
+						   INT32_MAX, &store->nr_segments) < 0)
+		return -1;
+	if (opts->text.huge && parse_huge(opts->text.huge, &store->huge) < 0)
+		return -1;
+	if (opts->text.uid && parse_number("uid", opts->text.uid, 10, UINT32_MAX - 1, &uid) < 0)
+		return -1;
+	if (opts->text.gid && parse_number("gid", opts->text.gid, 10, UINT32_MAX - 1, &gid) < 0)
+		return -1;
+	if (opts->text.mode && parse_number("mode", opts->text.mode, 8, 01777, &mode) < 0)
+		return -1;
+	store->uid = (uid_t)uid;
+	store->gid = (gid_t)gid;
+	store->mode = (mode_t)mode;
+	return 0;
+}
+
+/* The name becomes a mount's source and a file's name. */
+static int check_name(const char *name)
+{
+	static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._-";
+
+	if (strlen(name) <= 64 && strspn(name, legal) == strlen(name) &&
+	    isalnum((unsigned char)name[0]) && strcmp(name, "ro") != 0)
+		return 0;
+	fprintf(stderr,
+		"segfs: '%s' is no name for a namespace: 1 to 64 letters, digits, '.', '_', '-', "
+		"the first a letter or digit; not 'ro'\n",
+		name);
+	return -1;
+}
+
+static int check_source(struct options *opts)
+{
+	opts->private = strcmp(opts->source, "host") != 0;
+	if (opts->private)
+		return check_name(opts->source) < 0 ? -1 : parse_store(opts);
+	if (opts->text.size || opts->text.nr_segments || opts->text.huge || opts->text.uid ||
+	    opts->text.gid || opts->text.mode) {
+		fprintf(stderr, "segfs: size, nr_segments, huge, uid, gid and mode are for "
+				"private namespaces, not for 'host'\n");
+		return -1;
+	}
+	return 0;
+}
+
 /* default_permissions is what keeps a 0600 segment its owner's; ours come last, so
  * that nothing given takes them back. */
 static int add_own(struct options *opts)
 {
-	return fuse_opt_add_arg(&opts->args, "-o") < 0 ||
-			       fuse_opt_add_arg(&opts->args,
-						"default_permissions,allow_other,nosuid,nodev,"
-						"subtype=segfs,fsname=host") < 0
+	_cleanup_free_ char *own = NULL;
+
+	if (asprintf(&own, "default_permissions,allow_other,nosuid,nodev,subtype=segfs,fsname=%s",
+		     opts->source) < 0) {
+		own = NULL;
+		return -1;
+	}
+	return fuse_opt_add_arg(&opts->args, "-o") < 0 || fuse_opt_add_arg(&opts->args, own) < 0
 		       ? -1
 		       : 0;
 }
@@ -110,14 +282,12 @@ int options_parse(int argc, char **argv, struct options *ret)
 		fputs(help, stdout);
 	if (ret->version)
 		puts("segfs " SEGFS_VERSION);
-	if (ret->help || ret->version)
+	if (ret->help || ret->version || ret->check)
 		return 0;
 	if (!ret->source || !ret->mountpoint)
 		return usage_error(ret->source ? "which mount point?" : "which namespace?");
-	if (strcmp(ret->source, "host") != 0) {
-		fprintf(stderr, "segfs: unknown namespace '%s'\n", ret->source);
-		return usage_error("only 'host' can be mounted");
-	}
+	if (check_source(ret) < 0)
+		return usage_error(NULL);
 	return resolve_mountpoint(ret) < 0 || add_own(ret) < 0 ? 1 : 0;
 }
 
@@ -126,4 +296,10 @@ void options_free(struct options *opts)
 	fuse_opt_free_args(&opts->args);
 	free(opts->source);
 	free(opts->mountpoint);
+	free(opts->text.size);
+	free(opts->text.nr_segments);
+	free(opts->text.huge);
+	free(opts->text.uid);
+	free(opts->text.gid);
+	free(opts->text.mode);
 }

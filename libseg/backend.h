@@ -63,7 +63,7 @@ struct seg_backend {
 	int (*list)(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg);
 	int (*statvfs)(struct seg_store *store, struct statvfs *ret);
 	int (*map)(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret);
-	int (*resize)(struct seg *seg, uint64_t size, bool force, pid_t pid);
+	int (*resize)(struct seg *seg, uint64_t size, unsigned flags, pid_t pid);
 	int (*in_use)(struct seg *seg);
 	int (*fstat)(struct seg *seg, struct seg_stat *ret);
 	int (*chmod)(struct seg *seg, mode_t mode);

@@ -236,6 +236,25 @@ static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mod
 	return steal_fd(&fd);
 }
 
+/* On a mount, the descriptor that made a System V segment is older than the segment and
+ * can't map it. What was opened by the name of what it made can. */
+static int reopen_on_mount(int dirfd, const char *name, unsigned flags, int *fd)
+{
+	int oflags = flags & SEG_PATH ? O_PATH : O_RDWR | O_NONBLOCK | O_NOCTTY;
+	_cleanup_close_ int again = -1;
+
+	if (!usage_on_mount(*fd))
+		return 0;
+	again = openat(dirfd, name, oflags | O_NOFOLLOW | O_CLOEXEC);
+	if (again < 0)
+		return -errno;
+	if (!destroy_is_named(dirfd, name, *fd)) /* another one's by now */
+		return -ENOENT;
+	close(*fd);
+	*fd = steal_fd(&again);
+	return 0;
+}
+
 /* For file systems without O_TMPFILE, such as a segfs mount. */
 static int create_in_place(int dirfd, const char *name, uint64_t size, mode_t mode, unsigned flags)
 {
@@ -246,6 +265,8 @@ static int create_in_place(int dirfd, const char *name, uint64_t size, mode_t mo
 	if (fd < 0)
 		return -errno;
 	r = complete(&fd, size, flags);
+	if (r == 0)
+		r = reopen_on_mount(dirfd, name, flags, &fd);
 	if (r < 0) {
 		unlinkat(dirfd, name, 0);
 		return r;
@@ -464,8 +485,18 @@ static int shrink(struct seg *seg, int fd, uint64_t size, pid_t pid)
 	return r == 0 || (r == -EPERM && sole) ? cut(fd, size) : -EBUSY;
 }
 
+static int grow(int fd, uint64_t old_size, uint64_t size, unsigned flags)
+{
+	int r;
+
+	r = flags & SEG_PREALLOCATE ? allocate(fd, size) : cut(fd, size);
+	if (r < 0)
+		cut(fd, old_size);
+	return r;
+}
+
 /* truncate(2) by path would wait for leases; opened without waiting it does not. */
-static int posix_resize(struct seg *seg, uint64_t size, bool force, pid_t pid)
+static int posix_resize(struct seg *seg, uint64_t size, unsigned flags, pid_t pid)
 {
 	_cleanup_close_ int own = -1;
 	struct stat st;
@@ -480,9 +511,9 @@ static int posix_resize(struct seg *seg, uint64_t size, bool force, pid_t pid)
 	}
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (force || size >= (uint64_t)st.st_size)
-		return cut(fd, size);
-	return shrink(seg, fd, size, pid);
+	if (size >= (uint64_t)st.st_size)
+		return grow(fd, (uint64_t)st.st_size, size, flags);
+	return flags & SEG_FORCE ? cut(fd, size) : shrink(seg, fd, size, pid);
 }
 
 static int posix_fstat(struct seg *seg, struct seg_stat *ret)

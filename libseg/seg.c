@@ -378,11 +378,11 @@ int seg_resize(struct seg *seg, uint64_t size, unsigned flags)
 
 int seg_resize_for(struct seg *seg, uint64_t size, unsigned flags, pid_t pid)
 {
-	if (flags & ~SEG_FORCE || pid < 0)
+	if (flags & ~(SEG_FORCE | SEG_PREALLOCATE) || pid < 0)
 		return -EINVAL;
 	if (size > INT64_MAX)
 		return -EFBIG;
-	return seg->backend->resize(seg, size, flags & SEG_FORCE, pid ? pid : getpid());
+	return seg->backend->resize(seg, size, flags, pid ? pid : getpid());
 }
 
 int seg_in_use(struct seg *seg)

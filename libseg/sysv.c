@@ -552,11 +552,11 @@ static int sysv_map(struct seg *seg, uint64_t offset, size_t length, bool read_o
 	return 0;
 }
 
-static int sysv_resize(struct seg *seg, uint64_t size, bool force, pid_t pid)
+static int sysv_resize(struct seg *seg, uint64_t size, unsigned flags, pid_t pid)
 {
 	(void)seg;
 	(void)size;
-	(void)force;
+	(void)flags;
 	(void)pid;
 	return -EOPNOTSUPP;
 }

@@ -315,9 +315,10 @@ SEG_API int seg_unmap(void *addr, size_t length);
  * whoever maps them. So a smaller @size is refused while another process maps the
  * segment, or may map it for all that can be seen: a caller who may not look at
  * every process shrinks only what nobody else has open. SEG_FORCE insists.
- * @flags: 0 or SEG_FORCE
+ * @flags: SEG_FORCE; SEG_PREALLOCATE: allocate every page up to @size now
  *
- * Return: 0, or -EBUSY (see above; nothing cut), -EOPNOTSUPP (SysV: fixed at
+ * Return: 0, or -EBUSY (see above; nothing cut), -ENOSPC (SEG_PREALLOCATE; the size
+ * stays as it was), -EOPNOTSUPP (SysV: fixed at
  * creation), -EBADF or -EINVAL (a read-only handle), -EFBIG, -EAGAIN (a lease, as
  * in seg_open()), -EACCES.
  */
