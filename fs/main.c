@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 
 	fuse_set_log_func(log_to_stderr);
 	r = options_parse(argc, argv, &opts);
-	if (r != 0 || opts.help || opts.version)
+	if (r != 0 || opts.help || opts.version || opts.fake)
 		return r;
 	if (opts.check)
 		return check_machine();

@@ -273,9 +273,44 @@ static int usage_error(const char *what)
 	return 2;
 }
 
+/* mount(8) runs `mount.segfs SOURCE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS]`, where -f
+ * means "do all but mount". What it has no use for is left out. */
+static bool is_mount_helper(const char *program)
+{
+	const char *base = strrchr(program, '/');
+
+	return strncmp(base ? base + 1 : program, "mount.", 6) == 0;
+}
+
+static int take_helper_flags(struct options *opts, int *argc, char **argv)
+{
+	int kept = 0;
+
+	for (int i = 0; i < *argc; i++) {
+		if (i > 0 && argv[i][0] == '-' && argv[i][1] && argv[i][1] != '-' &&
+		    strspn(argv[i] + 1, "sfnv") == strlen(argv[i] + 1)) {
+			if (strchr(argv[i], 'f'))
+				opts->fake = 1;
+			continue;
+		}
+		if (i > 0 && strcmp(argv[i], "-N") == 0) {
+			fprintf(stderr, "segfs: mounting in another namespace (-N) is not "
+					"supported: use nsenter(1)\n");
+			return -1;
+		}
+		argv[kept++] = argv[i];
+	}
+	argv[kept] = NULL;
+	*argc = kept;
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-	*ret = (struct options){ .args = FUSE_ARGS_INIT(argc, argv) };
+	*ret = (struct options){ 0 };
+	if (is_mount_helper(argv[0]) && take_helper_flags(ret, &argc, argv) < 0)
+		return 2;
+	ret->args = (struct fuse_args)FUSE_ARGS_INIT(argc, argv);
 	if (fuse_opt_parse(&ret->args, ret, table, process) < 0)
 		return usage_error(NULL);
 	if (ret->help)

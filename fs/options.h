@@ -26,6 +26,7 @@ struct options {
 	int preallocate;
 	int noro;
 	int help, version, check;
+	int fake;     /* mount -f: all but the mount */
 	bool private; /* @source is one */
 	struct store_options store;
 	/* as given, for options_parse() to check */
