@@ -10,6 +10,7 @@
 #include "../libseg/cleanup.h"
 #include "backing.h"
 #include "creds.h"
+#include "warm.h"
 
 uint64_t node_id(const struct seg_stat *st)
 {
@@ -29,6 +30,7 @@ struct node *node_find(struct nodes *nodes, uint64_t ino)
 static void node_free(struct nodes *nodes, struct node *node)
 {
 	HASH_DEL(nodes->by_ino, node);
+	warm_forget(nodes, node);
 	if (node->unborn)
 		DL_DELETE(nodes->unborn, node);
 	if (node->backing_id > 0)
@@ -242,9 +244,11 @@ static int register_backing(struct nodes *nodes, struct node *node)
  * plain opens beside it, the kernel fails the later open with EIO. */
 static int open_first(struct nodes *nodes, struct node *node)
 {
-	int r;
+	int r = 0;
 
-	r = open_checked(nodes, node, &node->seg);
+	warm_forget(nodes, node);
+	if (!node->seg)
+		r = open_checked(nodes, node, &node->seg);
 	if (r < 0)
 		return r;
 	if (!nodes->passthrough)

@@ -39,11 +39,21 @@ struct node {
 	char *ref;        /* as last looked up: names change behind our back */
 	enum seg_kind kind;
 	unsigned opens;  /* OPEN and CREATE replies without their RELEASE */
-	struct seg *seg; /* SEG_PATH, while open: never counted as a user */
+	struct seg *seg; /* SEG_PATH, while open or warm: never counted as a user */
 	int backing_id;  /* while open with passthrough: one for all openers, else 0 */
 	struct unborn *unborn;
 	struct node *prev, *next; /* in nodes.unborn */
 	UT_hash_handle hh;
+};
+
+#define WARM_MAX 32
+
+/* See warm.h. */
+struct warm {
+	struct node *node;
+	pid_t pid;   /* who looked it up */
+	bool shared; /* so did others */
+	int64_t until_ms;
 };
 
 /* The table. The daemon is single-threaded: no lock. */
@@ -51,6 +61,8 @@ struct nodes {
 	struct node *by_ino;
 	struct node *unborn;
 	uint32_t next_unborn;
+	struct warm warm[WARM_MAX];
+	unsigned next_warm;
 	struct seg_store *store;
 	int fuse_fd;
 	bool passthrough;

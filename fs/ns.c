@@ -13,6 +13,7 @@
 #include "../libseg/cleanup.h"
 #include "attr.h"
 #include "creds.h"
+#include "warm.h"
 
 #define REF_SIZE (NS_NAME_SIZE + 8)
 
@@ -110,7 +111,7 @@ static int lookup_unborn(struct ns *ns, const char *ref, struct fuse_entry_param
 	return 0;
 }
 
-static int lookup_ref(struct ns *ns, const char *ref, struct fuse_entry_param *e)
+static int lookup_sysv(struct ns *ns, const char *ref, struct fuse_entry_param *e)
 {
 	struct seg_stat st;
 	struct node *node;
@@ -128,7 +129,32 @@ static int lookup_ref(struct ns *ns, const char *ref, struct fuse_entry_param *e
 	return 0;
 }
 
-int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_entry_param *e)
+static int lookup_posix(struct ns *ns, const struct fuse_ctx *caller, const char *ref,
+			struct fuse_entry_param *e)
+{
+	_cleanup_seg_ struct seg *seg = NULL;
+	struct seg_stat st;
+	struct node *node;
+	int r;
+
+	r = seg_openat(ns->nodes.store, ref, SEG_PATH, &seg);
+	if (r == 0)
+		r = seg_fstat(seg, &st);
+	else if (r == -EMFILE || r == -ENFILE) /* then it is a look and no more */
+		r = seg_statat(ns->nodes.store, ref, &st);
+	if (r < 0)
+		return r;
+	r = node_get(&ns->nodes, ref, &st, &node);
+	if (r < 0)
+		return r;
+	if (seg)
+		warm_keep(&ns->nodes, node, &seg, caller->pid);
+	fill_entry(node, &st, e);
+	return 0;
+}
+
+int ns_lookup(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
+	      struct fuse_entry_param *e)
 {
 	char ref[REF_SIZE];
 	int r;
@@ -139,7 +165,9 @@ int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_en
 	r = ref_of(parent, name, ref);
 	if (r < 0)
 		return r;
-	return lookup_ref(ns, ref, e);
+	if (parent == NODE_SYSV_DIR)
+		return lookup_sysv(ns, ref, e);
+	return lookup_posix(ns, caller, ref, e);
 }
 
 /* -- making names ---------------------------------------------------------- */
@@ -294,7 +322,10 @@ static int unlink_posix(struct ns *ns, const struct fuse_ctx *caller, const char
 	r = creds_become(caller->uid, caller->gid, &saved);
 	if (r < 0)
 		return r;
-	return seg_destroyat(ns->nodes.store, ref, flags);
+	r = seg_destroyat(ns->nodes.store, ref, flags);
+	if (r == 0)
+		warm_unlinked(&ns->nodes, ref, caller->pid);
+	return r;
 }
 
 static bool may_remove_sysv(const struct fuse_ctx *caller, const struct seg_stat *st)
@@ -407,7 +438,8 @@ int ns_rename(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, c
 	r = rename_as(ns, caller, from, to, flags);
 	if (r < 0)
 		return r;
-	refresh_name(ns, from); /* of an exchange */
+	warm_unlinked(&ns->nodes, to, caller->pid); /* what had the name */
+	refresh_name(ns, from);                     /* of an exchange */
 	refresh_name(ns, to);
 	return 0;
 }

@@ -32,7 +32,8 @@ struct ns {
 /* Whose directory this is: the root of a flat one holds POSIX segments. */
 fuse_ino_t ns_dir(const struct ns *ns, fuse_ino_t ino);
 
-int ns_lookup(struct ns *ns, fuse_ino_t parent, const char *name, struct fuse_entry_param *e);
+int ns_lookup(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
+	      struct fuse_entry_param *e);
 int ns_create(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,
 	      mode_t mode, struct fuse_entry_param *e, struct fuse_file_info *fi);
 int ns_mknod(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t parent, const char *name,

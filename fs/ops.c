@@ -63,7 +63,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param e;
 
-	reply_entry(req, ns_lookup(ns_of(req), parent, name, &e), &e);
+	reply_entry(req, ns_lookup(ns_of(req), fuse_req_ctx(req), parent, name, &e), &e);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)

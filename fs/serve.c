@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,6 +22,7 @@
 #include "mountpoint.h"
 #include "ns.h"
 #include "ops.h"
+#include "warm.h"
 
 static void cleanup_session(struct fuse_session **se)
 {
@@ -187,6 +189,52 @@ static int tell_ready(const struct options *opts, int ready)
 	return ready < 0 || write(ready, "", 1) == 1 ? 0 : -1;
 }
 
+/* Signals end the loop, and are let in only here: a read() that one came just before
+ * would wait for a request that never comes. */
+static void wait_for_request(struct fuse_session *se, struct ns *ns, const sigset_t *signals)
+{
+	struct pollfd fd = { .fd = fuse_session_fd(se), .events = POLLIN };
+	int ms = warm_expire(&ns->nodes);
+	const struct timespec timeout = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	ppoll(&fd, 1, ms < 0 ? NULL : &timeout, signals);
+}
+
+static int serve_requests(struct fuse_session *se, struct ns *ns, const sigset_t *signals)
+{
+	struct fuse_buf buf = { 0 };
+	int r = 0;
+
+	while (!fuse_session_exited(se)) {
+		wait_for_request(se, ns, signals);
+		r = fuse_session_receive_buf(se, &buf);
+		if (r > 0)
+			fuse_session_process_buf(se, &buf);
+		else if (r != -EINTR && r != -EAGAIN)
+			break;
+	}
+	free(buf.mem);
+	return r < 0 && !fuse_session_exited(se) ? r : 0;
+}
+
+/* As fuse_session_loop(), but for the wait. Return: 0 when the mount has ended. */
+static int loop(struct fuse_session *se, struct ns *ns)
+{
+	int fd = fuse_session_fd(se), r;
+	sigset_t block, old;
+
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGINT);
+	sigaddset(&block, SIGHUP);
+	sigprocmask(SIG_BLOCK, &block, &old);
+	r = serve_requests(se, ns, &old);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
 static int run(struct fuse_session *se, struct ns *ns, const struct options *opts, int ready,
 	       struct ephemeral *watcher)
 {
@@ -200,7 +248,7 @@ static int run(struct fuse_session *se, struct ns *ns, const struct options *opt
 	else
 		r = tell_ready(opts, ready);
 	if (r == 0)
-		r = fuse_session_loop(se);
+		r = loop(se, ns);
 	fuse_session_unmount(se);
 	return r < 0 ? 1 : 0;
 }

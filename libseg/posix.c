@@ -130,26 +130,36 @@ static int check_linked(struct seg_store *store, const struct seg_name *name, in
 	return -ENOENT;
 }
 
+static int open_once(struct seg_store *store, const struct seg_name *name, struct seg *seg)
+{
+	_cleanup_close_ int path_fd = open_path(store, name);
+
+	if (path_fd < 0)
+		return path_fd;
+	if (seg->flags & SEG_PATH)
+		seg->fd = steal_fd(&path_fd);
+	else
+		seg->fd = open_patiently(path_fd, seg->flags & SEG_READ_ONLY ? O_RDONLY : O_RDWR);
+	if (seg->fd < 0)
+		return seg->fd;
+	return check_linked(store, name, seg->fd);
+}
+
 static int posix_open(struct seg_store *store, const struct seg_name *name, unsigned flags,
 		      struct seg **ret)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
-	_cleanup_close_ int path_fd = -1;
 	int r;
 
 	r = seg_new(backend_of(name), flags, &seg);
 	if (r < 0)
 		return r;
-	path_fd = open_path(store, name);
-	if (path_fd < 0)
-		return path_fd;
-	if (flags & SEG_PATH)
-		seg->fd = steal_fd(&path_fd);
-	else
-		seg->fd = open_patiently(path_fd, flags & SEG_READ_ONLY ? O_RDONLY : O_RDWR);
-	if (seg->fd < 0)
-		return seg->fd;
-	r = check_linked(store, name, seg->fd);
+	r = open_once(store, name, seg);
+	/* It has lost its name while it was opened: to nobody, or to a successor. */
+	for (int i = 0; i < SEG_CREATE_TRIES && r == -ENOENT && seg->fd >= 0; i++) {
+		close(steal_fd(&seg->fd));
+		r = open_once(store, name, seg);
+	}
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(seg);

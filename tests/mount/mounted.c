@@ -182,3 +182,12 @@ bool has_users(const char *direct)
 	close(fd);
 	return busy;
 }
+
+void assert_daemon_has(struct mounted *m, int fds)
+{
+	const time_t end = time(NULL) + 10;
+
+	while (daemon_fds(m->daemon.pid) != fds && time(NULL) < end)
+		stat_path(m->posix);
+	assert_int_equal(daemon_fds(m->daemon.pid), fds);
+}

@@ -81,4 +81,8 @@ bool has_users(const char *direct);
 /* A machine word that two processes see; the other's is at another address. */
 typedef volatile unsigned shared_word;
 
+/* Waits until the daemon has so many descriptors: what was just looked up it lets go of a
+ * moment later, and RELEASE is sent when nobody waits for it, twelve of them at a time. */
+void assert_daemon_has(struct mounted *m, int fds);
+
 #endif
