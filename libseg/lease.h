@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 
 #include "cleanup.h"
 
@@ -18,6 +19,7 @@ struct lease {
 	int fd; /* -1: not held */
 	/* of the program around us, put back afterwards */
 	sigset_t signals;
+	bool had_signal; /* a SIGIO was pending for this thread */
 	struct f_owner_ex owner;
 	int signal;
 };
