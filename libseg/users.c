@@ -54,7 +54,7 @@ static FILE *open_file(struct scan *scan, pid_t pid, const char *name)
 	snprintf(path, sizeof(path), "%d/%s", pid, name);
 	fd = openat(scan->proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		if (errno != ENOENT && errno != ESRCH)
+		if (errno != ENOENT && errno != ESRCH && errno != EINVAL) /* EINVAL: a zombie */
 			scan->denied = true;
 		return NULL;
 	}
