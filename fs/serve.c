@@ -158,9 +158,6 @@ static bool has_cap_sys_admin(void)
 
 static int start(struct fuse_session *se, struct ns *ns, const char *mountpoint)
 {
-	/* Before libfuse tries to mount by other means, and says that these have failed. */
-	if (ns->passthrough && !has_cap_sys_admin())
-		return refuse(NO_CAPABILITY);
 	if (mount_session(se, mountpoint) < 0)
 		return -1;
 	ns->nodes.fuse_fd = fuse_session_fd(se);
@@ -261,6 +258,9 @@ int serve(struct options *opts, int store, int ready)
 	char fd_path[32], *path = NULL;
 	int r;
 
+	/* Before libfuse tries to mount by other means, and says that these have failed. */
+	if (!opts->nopassthrough && !has_cap_sys_admin())
+		return refuse(NO_CAPABILITY), 1;
 	prepare_process();
 	if (store >= 0) {
 		snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", store);
@@ -269,9 +269,9 @@ int serve(struct options *opts, int store, int ready)
 	if (ns_init(&ns, opts, path) < 0)
 		return 1;
 	r = ephemeral_open(&watcher, path);
-	if (r == -EPERM) /* as a user, who has no passthrough either */
+	if (r == -EPERM && opts->nopassthrough)
 		fprintf(stderr, "segfs: without CAP_SYS_ADMIN ephemeral segments stay\n");
-	else if (r < 0)
+	else if (r < 0 && r != -EPERM) /* then the lack of passthrough will be told */
 		return fail("watching for the end of ephemeral segments", -r), 1;
 	se = fuse_session_new(&opts->args, &segfs_ops, sizeof(segfs_ops), &ns);
 	if (!se) /* an option that libfuse does not know, of which it has told */
