@@ -24,7 +24,8 @@ static int set_number(int fs, const char *key, uint64_t value, const char *forma
 
 /* Who may is checked at the mount, against the attributes of its root. Here the caller
  * acts with his own rights and without his supplementary groups, so it is open to all;
- * but for the sticky bit, which has to be kept where the names are. */
+ * but for the sticky bit, and the owner of the directory, who is above it: these have
+ * to be kept where the names are. */
 static int configure(int fs, const struct store_options *opts)
 {
 	int r;
@@ -36,6 +37,8 @@ static int configure(int fs, const struct store_options *opts)
 		r = set_string(fs, "huge", opts->huge);
 	if (r == 0)
 		r = set_number(fs, "mode", 0777 | (opts->mode & 01000), "%" PRIo64);
+	if (r == 0)
+		r = set_number(fs, "uid", opts->uid, "%" PRIu64);
 	return r;
 }
 
