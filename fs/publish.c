@@ -12,29 +12,40 @@
 
 #include "../libseg/cleanup.h"
 
-/* The mount that a directory is in passes new mounts on? */
+/* By the mount's number: a bind mount has the same device as what lies below it. */
 bool publish_is_shared(const char *path)
 {
 	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-	char *root = mnt_get_mountpoint(path);
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs = NULL;
 	unsigned long flags = 0;
-	bool shared;
+	struct statx st;
+	bool shared = false;
 
-	if (table && root)
-		fs = mnt_table_find_target(table, root, MNT_ITER_BACKWARD);
-	shared = fs && mnt_fs_get_propagation(fs, &flags) == 0 && flags & MS_SHARED;
-	free(root);
+	if (table && iter && statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) == 0)
+		while (!shared && mnt_table_next_fs(table, iter, &fs) == 0)
+			shared = (uint64_t)mnt_fs_get_id(fs) == st.stx_mnt_id &&
+				 mnt_fs_get_propagation(fs, &flags) == 0 && flags & MS_SHARED;
+	mnt_free_iter(iter);
 	mnt_unref_table(table);
 	return shared;
 }
 
-/* systemd has it so for all; elsewhere the directory becomes a mount of its own. */
+static bool is_mount(const char *path)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) == 0 &&
+	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+/* systemd has it so for all; elsewhere the directory becomes a mount of its own, with
+ * all that is mounted in it. */
 static int make_shared(const char *path)
 {
 	if (publish_is_shared(path))
 		return 0;
-	if (mount(path, path, NULL, MS_BIND, NULL) < 0)
+	if (!is_mount(path) && mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return -errno;
 	return mount(NULL, path, NULL, MS_SHARED, NULL) < 0 ? -errno : 0;
 }
@@ -44,7 +55,7 @@ static int make_dir(const char *path)
 	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-static int make_view_dir(const char *parent, const char *name, char **ret)
+static int make_ro_dir(const char *parent, const char *name, char **ret)
 {
 	_cleanup_free_ char *dir = NULL;
 	_cleanup_free_ char *view = NULL;
@@ -59,10 +70,6 @@ static int make_view_dir(const char *parent, const char *name, char **ret)
 		return -ENOMEM;
 	}
 	r = make_dir(dir);
-	if (r == 0) {
-		umount2(view, MNT_DETACH); /* left by one that was killed */
-		r = make_dir(view);
-	}
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(view);
@@ -83,36 +90,49 @@ int publish_prepare(const char *mountpoint, const char *name, struct publication
 	*slash = '\0';
 	r = make_shared(parent);
 	if (r == 0)
-		r = make_view_dir(parent, name, &ret->ro);
+		r = make_ro_dir(parent, name, &ret->ro);
 	if (r < 0)
 		return r;
 	ret->parent = steal_ptr(parent);
 	return 0;
 }
 
-int publish_read_only(const struct publication *pub, const char *mountpoint)
+static int bind_read_only(const char *mountpoint, const char *view)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
 	_cleanup_close_ int tree = -1;
 
-	if (!pub->ro)
-		return 0;
-	umount2(pub->ro, MNT_DETACH); /* that of a worker which died */
 	tree = open_tree(AT_FDCWD, mountpoint, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ||
-	    move_mount(tree, "", AT_FDCWD, pub->ro, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	    move_mount(tree, "", AT_FDCWD, view, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
 }
 
+int publish_read_only(struct publication *pub, const char *mountpoint)
+{
+	int r;
+
+	if (!pub->ro)
+		return 0;
+	umount2(pub->ro, MNT_DETACH); /* that of a worker which died, or of one long gone */
+	r = make_dir(pub->ro);
+	if (r == 0)
+		r = bind_read_only(mountpoint, pub->ro);
+	pub->published |= r == 0;
+	return r;
+}
+
 void publish_withdraw(struct publication *pub)
 {
-	if (!pub->ro)
-		return;
-	umount2(pub->ro, MNT_DETACH);
-	rmdir(pub->ro);
+	/* Not the view of the one that has the mount point, where that was not us. */
+	if (pub->published) {
+		umount2(pub->ro, MNT_DETACH);
+		rmdir(pub->ro);
+	}
 	free(pub->ro);
 	pub->ro = NULL;
+	pub->published = false;
 }
 
 void publish_end(struct publication *pub)

@@ -15,6 +15,7 @@ bool publish_is_shared(const char *path);
 struct publication {
 	char *parent; /* NULL: nothing is published */
 	char *ro;
+	bool published; /* @ro is there, and ours */
 };
 
 /**
@@ -28,7 +29,7 @@ struct publication {
 int publish_prepare(const char *mountpoint, const char *name, struct publication *ret);
 
 /* After the mount, and after each new one: a read-only bind of it. */
-int publish_read_only(const struct publication *pub, const char *mountpoint);
+int publish_read_only(struct publication *pub, const char *mountpoint);
 
 /* Takes the view away. */
 void publish_withdraw(struct publication *pub);
