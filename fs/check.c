@@ -21,6 +21,10 @@
 /* From linux/proc_ns.h: the inode number of the initial user namespace. */
 #define INITIAL_USER_NAMESPACE 0xEFFFFFFDU
 
+#define SHMEM_POLICY "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+#define UNTRIED "not tried, for want of rights: run as root"
+
 enum verdict { OK, MISSING, NOTE };
 
 /* Return: the verdict; @text: what was found, and what to do. */
@@ -62,8 +66,9 @@ static enum verdict check_device(char *text, size_t size)
 
 	if (fd >= 0)
 		return say(OK, text, size, "/dev/fuse opens");
-	return say(MISSING, text, size,
-		   "/dev/fuse: %s: `modprobe fuse`, or give it to the container", strerror(errno));
+	return say(MISSING, text, size, "/dev/fuse: %s: %s", strerror(errno),
+		   errno == EACCES ? "run as root"
+				   : "`modprobe fuse`, or give it to the container");
 }
 
 static enum verdict check_user_namespace(char *text, size_t size)
@@ -109,16 +114,19 @@ static enum verdict check_passthrough(char *text, size_t size)
 	struct ns ns = { .passthrough = true };
 	struct fuse_session *se = NULL;
 	_cleanup_close_ int mount = -1;
+	bool answered;
 	int r;
 
 	r = detached_session(&ns, &mount, &se);
+	answered = r == 0; /* else nothing is known about what the kernel has */
 	if (r == 0)
 		r = ns.nodes.passthrough ? backing_probe(fuse_session_fd(se)) : -ENOTTY;
 	if (se)
 		fuse_session_destroy(se);
 	if (r == 0)
 		return say(OK, text, size, "a trial file was passed through");
-	return say(MISSING, text, size, "%s", session_what_is_missing(ns.nodes.passthrough, -r));
+	return say(MISSING, text, size, "%s",
+		   session_what_is_missing(ns.nodes.passthrough || !answered, -r));
 }
 
 static enum verdict check_sysv(char *text, size_t size)
@@ -175,28 +183,11 @@ static enum verdict check_ephemeral(char *text, size_t size)
 
 	if (r == 0)
 		return say(OK, text, size, "a trial segment took the mark");
+	if (r == -EPERM)
+		return say(NOTE, text, size, "%s", UNTRIED);
 	return say(NOTE, text, size,
 		   "%s: user attributes on tmpfs are needed (Linux 6.6, CONFIG_TMPFS_XATTR)",
 		   strerror(-r));
-}
-
-static enum verdict check_huge(char *text, size_t size)
-{
-	int r = try_store("within_size", 0);
-
-	if (r == 0)
-		return say(OK, text, size, "huge=within_size is taken");
-	return say(NOTE, text, size, "huge= is refused: %s: CONFIG_TRANSPARENT_HUGEPAGE is needed",
-		   strerror(-r));
-}
-
-static enum verdict check_propagation(char *text, size_t size)
-{
-	if (publish_is_shared("/run"))
-		return say(OK, text, size, "/run is a shared mount");
-	return say(NOTE, text, size,
-		   "/run is not a shared mount: segfs makes the parents of private namespaces "
-		   "shared; for a host mount, `mount --make-shared` its parent");
 }
 
 static bool read_word(const char *path, char *buf, int size)
@@ -207,6 +198,32 @@ static bool read_word(const char *path, char *buf, int size)
 		return false;
 	buf[strcspn(buf, "\n")] = '\0';
 	return true;
+}
+
+static enum verdict check_huge(char *text, size_t size)
+{
+	char policy[128] = "";
+	int r = try_store("within_size", 0);
+
+	if (r == -EPERM)
+		return say(NOTE, text, size, "%s", UNTRIED);
+	if (r < 0)
+		return say(NOTE, text, size,
+			   "huge= is refused: %s: CONFIG_TRANSPARENT_HUGEPAGE is needed",
+			   strerror(-r));
+	read_word(SHMEM_POLICY, policy, sizeof(policy));
+	if (strstr(policy, "[deny]"))
+		return say(NOTE, text, size, "denied to all: `echo never >" SHMEM_POLICY "`");
+	return say(OK, text, size, "huge=within_size is taken");
+}
+
+static enum verdict check_propagation(char *text, size_t size)
+{
+	if (publish_is_shared("/run"))
+		return say(OK, text, size, "/run is a shared mount");
+	return say(NOTE, text, size,
+		   "/run is not a shared mount: segfs makes the parents of private namespaces "
+		   "shared; for a host mount, `mount --make-shared` its parent");
 }
 
 static enum verdict check_userns_users(char *text, size_t size)
