@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# Sourced by the tests beside it, which with_mount runs: SEGFS, DIR, POINT and DAEMON
+# are its. All that is started ends with the test's pid namespace.
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+ns=$DIR/ns # namespaces are mounted here
+status=0
+declare -A daemons=()
+mkdir "$ns"
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+# The whole test.
+skip()
+{
+	say "skipped: $*"
+	exit 77
+}
+
+need()
+{
+	local program
+
+	for program in "$@"; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+# One part of it, which shows in the output.
+skipped=
+skip_part()
+{
+	say "skipped: $*"
+	skipped=yes
+}
+
+# ok SENTENCE COMMAND...: one check. What it says is shown if it fails.
+ok()
+{
+	local sentence=$1
+	shift
+
+	# in this shell, which is the one that can wait for its children
+	if "$@" >"$DIR/said" 2>&1 </dev/null; then
+		say "ok      $sentence"
+	else
+		say "FAILED  $sentence: $*: $(cat "$DIR/said")"
+		status=1
+	fi
+}
+
+# fails_with TEXT COMMAND...: that it fails, and says so.
+fails_with()
+{
+	local text=$1 said
+	shift
+
+	if said=$("$@" 2>&1); then
+		say "no failure: $said"
+		return 1
+	fi
+	[[ $said == *"$text"* ]] || {
+		say "$said"
+		return 1
+	}
+}
+
+is()
+{
+	[ "$1" = "$2" ] || {
+		say "'$1' instead of '$2'"
+		return 1
+	}
+}
+
+# start_ns NAME OPTIONS: a private namespace at $ns/NAME.
+start_ns()
+{
+	local name=$1 options=$2
+
+	mkdir -p "$ns/$name"
+	"$SEGFS" -f "$name" "$ns/$name" -o "$options" 2>"$DIR/$name.log" &
+	daemons[$name]=$!
+	until mountpoint -q "$ns/ro/$name" 2>/dev/null; do
+		kill -0 "${daemons[$name]}" 2>/dev/null || {
+			say "segfs does not start: $(cat "$DIR/$name.log")"
+			exit 1
+		}
+	done
+}
+
+# It has to end with status 0 and without a word.
+end_ns()
+{
+	local name=$1 pid=${daemons[$1]}
+
+	kill "$pid"
+	wait "$pid" || {
+		say "the daemon of $name ended with status $?"
+		return 1
+	}
+	is "$(cat "$DIR/$name.log")" "${2-}"
+	unset "daemons[$name]"
+}
+
+worker_of()
+{
+	local pid=${daemons[$1]}
+
+	tr -d ' ' <"/proc/$pid/task/$pid/children"
+}
+
+# kill_worker NAME: with SIGKILL, and waits for the next one.
+kill_worker()
+{
+	local old new
+
+	old=$(worker_of "$1")
+	kill -9 "$old"
+	until new=$(worker_of "$1") && [ -n "$new" ] && [ "$new" != "$old" ] &&
+		stat -t "$ns/$1" "$ns/ro/$1" >/dev/null 2>&1 &&
+		mountpoint -q "$ns/ro/$1"; do
+		kill -0 "${daemons[$1]}" || return 1
+	done
+}
+
+# device:inode
+id_of()
+{
+	stat -c %d:%i "$1"
+}
+
+on_exit()
+{
+	local pid
+
+	! declare -F cleanup >/dev/null || cleanup
+	for pid in "${daemons[@]}"; do
+		kill "$pid" && wait "$pid"
+	done
+} 2>/dev/null
+trap on_exit EXIT
+
+# The result; skipped where nothing failed and a part could not be run.
+finish()
+{
+	[ "$status" -eq 0 ] || exit "$status"
+	[ -z "$skipped" ] || exit 77
+	exit 0
+}
