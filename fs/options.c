@@ -27,6 +27,7 @@ static const struct fuse_opt table[] = {
 	FLAG("preallocate", preallocate),
 	FLAG("noro", noro),
 	FLAG("size=%s", text.size),
+	FLAG("limit=%s", text.size), /* podman takes a volume's size= for a quota of its own */
 	FLAG("nr_segments=%s", text.nr_segments),
 	FLAG("huge=%s", text.huge),
 	FLAG("uid=%s", text.uid),
@@ -70,6 +71,7 @@ static const char help[] =
 	"For private namespaces:\n"
 	"  -o size=SIZE        how much memory all segments together may take: bytes, or with\n"
 	"                      k, m, g, or % of the machine's memory; default 25%\n"
+	"  -o limit=SIZE       the same, for volumes of podman, which takes size= for itself\n"
 	"  -o nr_segments=N    how many segments there may be; default: no limit\n"
 	"  -o huge=POLICY      never, always, within_size or advise: use huge pages\n"
 	"  -o uid=,gid=,mode=  of the directory; default 0, 0, 1777\n"

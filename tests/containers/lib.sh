@@ -3,6 +3,7 @@
 # are its. All that is started ends with the test's pid namespace.
 set -uo pipefail
 
+# shellcheck disable=SC2034  # for the tests
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 ns=$DIR/ns # namespaces are mounted here
 status=0

@@ -117,12 +117,12 @@ open('/ctl/go').read()
 m[0:5] = b'after'
 open('/ctl/done', 'w').write('written')
 PY
-user=$!
+holder=$!
 read -r <"$DIR/done"
 ok 'the worker is replaced' kill_worker team
 echo go >"$DIR/go"
 read -r <"$DIR/done"
-ok 'a mapping of before goes on' wait "$user"
+ok 'a mapping of before goes on' wait "$holder"
 ok 'and is the segment' is "$(head -c 5 "$ns/team/frames")" after
 ok 'a new sandbox finds it' sandbox "${seg[@]}" "${inside[@]}" map-read /seg/frames after
 

@@ -90,6 +90,7 @@ static void sizes_are_taken_as_tmpfs_takes_them(void **state)
 		{ "size=3M", 3 << 20 },
 		{ "size=1g,nr_segments=0,huge=never,mode=0", 1ULL << 30 },
 		{ "size=1m,size=2m", 2 << 20 },
+		{ "limit=3m", 3 << 20 },
 		{ "size=1m,defaults,noexec,x-systemd.automount", 1 << 20 },
 	};
 	struct fixture *f = *state;
