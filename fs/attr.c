@@ -216,6 +216,35 @@ static int set_segment(const struct ns *ns, const struct fuse_ctx *caller, struc
 	return r;
 }
 
+/* The root of a private namespace is whose its owner says. Elsewhere directories are
+ * /dev/shm, or nobody's. That it may be done the kernel has checked. */
+static int set_flat_root(struct ns *ns, const struct stat *attr, int to_set)
+{
+	struct private_root root = ns->root;
+	int r;
+
+	if (to_set & FUSE_SET_ATTR_UID)
+		root.uid = attr->st_uid;
+	if (to_set & FUSE_SET_ATTR_GID)
+		root.gid = attr->st_gid;
+	if (to_set & FUSE_SET_ATTR_MODE)
+		root.mode = attr->st_mode & 07777;
+	if (root.mode & ~(mode_t)01777)
+		return -EOPNOTSUPP;
+	r = private_root_set(seg_store_fd(ns->nodes.store), &root);
+	if (r == 0)
+		ns->root = root; /* the times are the store's own, and stay */
+	return r;
+}
+
+static int set_dir(struct ns *ns, fuse_ino_t ino, const struct stat *attr, int to_set,
+		   struct stat *ret)
+{
+	int r = ns->flat ? set_flat_root(ns, attr, to_set) : -EPERM;
+
+	return r < 0 ? r : attr_dir(ns, ino, ret);
+}
+
 int attr_set(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const struct stat *attr,
 	     int to_set, struct stat *ret)
 {
@@ -225,7 +254,7 @@ int attr_set(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const
 	int r;
 
 	if (is_dir(ino))
-		return -EPERM;
+		return set_dir(ns, ino, attr, to_set, ret);
 	node = node_find(&ns->nodes, ino);
 	if (!node)
 		return -ESTALE;

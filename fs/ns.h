@@ -11,6 +11,7 @@
 #include <fuse_lowlevel.h>
 
 #include "node.h"
+#include "private.h"
 
 struct dir;
 
@@ -18,15 +19,11 @@ struct ns {
 	struct nodes nodes; /* and with it the store */
 	struct dir *dirs;   /* that are open */
 	struct timespec started;
-	bool passthrough; /* as asked for; nodes.passthrough: as it is */
-	bool flat;        /* private: the root holds the segments itself */
-	bool preallocate; /* what grows gets its memory at once */
-	struct {
-		uid_t uid;
-		gid_t gid;
-		mode_t mode;
-	} root;            /* of a flat one */
-	bool rm_if_unused; /* unlink says EBUSY of what is in use */
+	bool passthrough;         /* as asked for; nodes.passthrough: as it is */
+	bool flat;                /* private: the root holds the segments itself */
+	bool preallocate;         /* what grows gets its memory at once */
+	bool rm_if_unused;        /* unlink says EBUSY of what is in use */
+	struct private_root root; /* of a flat one */
 };
 
 /* Whose directory this is: the root of a flat one holds POSIX segments. */

@@ -5,7 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "../libseg/cleanup.h"
 
@@ -62,4 +66,38 @@ int private_store_create(const char *name, const struct store_options *opts)
 		return -errno;
 	fd = openat(mount, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* In an attribute that is seen by nobody but root, and not through the mount. */
+#define ROOT_XATTR "trusted.segfs.root"
+
+static const char *path_of(int store, char path[static 32])
+{
+	snprintf(path, 32, "/proc/self/fd/%d", store);
+	return path;
+}
+
+int private_root_set(int store, const struct private_root *root)
+{
+	char buf[32], text[64];
+	const char *path = path_of(store, buf);
+	int n = snprintf(text, sizeof(text), "%u %u %o", root->uid, root->gid, root->mode);
+
+	if (setxattr(path, ROOT_XATTR, text, (size_t)n, 0) < 0 || chown(path, root->uid, -1) < 0 ||
+	    chmod(path, 0777 | (root->mode & 01000)) < 0)
+		return -errno;
+	return 0;
+}
+
+int private_root_get(int store, struct private_root *ret)
+{
+	char path[32], text[64] = "";
+	struct private_root root;
+
+	if (getxattr(path_of(store, path), ROOT_XATTR, text, sizeof(text) - 1) < 0)
+		return -errno;
+	if (sscanf(text, "%u %u %o", &root.uid, &root.gid, &root.mode) != 3)
+		return -ENODATA;
+	*ret = root;
+	return 0;
 }

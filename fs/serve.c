@@ -74,7 +74,11 @@ static int ns_init(struct ns *ns, const struct options *opts, const char *path)
 	};
 	clock_gettime(CLOCK_REALTIME, &ns->started);
 	r = seg_store_open(path, &ns->nodes.store);
-	return r < 0 ? fail(path ? path : "/dev/shm", -r) : 0;
+	if (r < 0)
+		return fail(path ? path : "/dev/shm", -r);
+	if (ns->flat) /* a worker before this one may have been told otherwise */
+		private_root_get(seg_store_fd(ns->nodes.store), &ns->root);
+	return 0;
 }
 
 /* One descriptor for each segment that is open: as many as we may have. */

@@ -31,4 +31,8 @@ ok 'the other ends' pod rm -f -t 0 two
 ok 'and with it the namespace' fails_with '' findmnt -n -t fuse.segfs -S teamA
 up three -v shared:/seg
 ok 'which begins empty' is "$(within three ls /seg)" ''
+ok 'a volume for a user: podman gives it to him' pod volume create --opt type=segfs \
+	--opt device=teamB --opt o=limit=8m,mode=0700 users
+ok 'who can create' run --user 54321:54321 -v users:/seg -- \
+	"${inside[@]}" create /seg/theirs 4096
 finish

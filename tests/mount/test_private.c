@@ -304,8 +304,37 @@ static void the_directory_belongs_to_whom_it_is_given(void **state)
 	assert_int_equal(st.st_uid, SOMEBODY);
 	assert_int_equal(st.st_gid, GROUP);
 	assert_int_equal(st.st_mode, S_IFDIR | 0770);
-	assert_int_equal(try(chmod(m->point, 0777)), -EPERM);
-	assert_int_equal(try(chown(m->point, 0, 0)), -EPERM);
+}
+
+static int chmod_as_somebody(void *arg)
+{
+	return try(chmod(arg, 0755));
+}
+
+static void the_directory_can_be_given_away(void **state)
+{
+	const struct child_setting somebody = { .uid = SOMEBODY };
+	struct mounted *m = *state;
+	char point[PATH_MAX];
+	struct attempt a = { .uid = FRIEND, .path = m->path };
+
+	snprintf(point, sizeof(point), "%s", m->point);
+	assert_int_equal(child_run(&somebody, chmod_as_somebody, point), -EPERM);
+	assert_ok(chown(point, FRIEND, GROUP));
+	assert_ok(chmod(point, 0700));
+	assert_int_equal(stat_path(point).st_uid, FRIEND);
+	assert_int_equal(stat_path(point).st_gid, GROUP);
+	assert_int_equal(stat_path(point).st_mode, S_IFDIR | 0700);
+	assert_int_equal(child_run(NULL, create_as, &a), 0);
+	a = (struct attempt){ .uid = SOMEBODY, .path = m->path, .result = 0 };
+	assert_int_equal(child_run(NULL, create_as, &a), -EACCES);
+	assert_ok(chmod(point, 01777));
+	write_file(path_of(m, "%s/root", m->point), "");
+	a = (struct attempt){ .uid = FRIEND, .path = path_of(m, "%s/root", m->point) };
+	assert_int_equal(child_run(NULL, remove_as, &a), 0); /* the owner's right */
+	assert_int_equal(try(chmod(point, 02770)), -EOPNOTSUPP);
+	assert_int_equal(stat_path(point).st_mode, S_IFDIR | 01777);
+	assert_ok(utimensat(AT_FDCWD, point, NULL, 0));
 }
 
 static void who_may_enter_may_also_create(void **state)
@@ -363,6 +392,7 @@ int main(void)
 		TEST_WITH(setup_with_huge_pages, a_mapping_has_huge_pages, "huge", SEG_POSIX),
 		TEST_WITH(setup_of_a_group, the_directory_belongs_to_whom_it_is_given, "0770",
 			  SEG_POSIX),
+		PRIVATE(the_directory_can_be_given_away),
 		TEST_WITH(setup_of_a_group, who_may_enter_may_also_create, "0770", SEG_POSIX),
 		TEST_WITH(setup_of_an_owner, in_a_sticky_directory_owners_remove, "1777",
 			  SEG_POSIX),

@@ -121,9 +121,14 @@ static void one_worker_after_the_other_is_replaced(void **state)
 	struct mounted *m = *state;
 
 	write_file(m->path, "hello");
+	assert_ok(chown(m->point, SOMEBODY, SOMEBODY));
+	assert_ok(chmod(m->point, 0750));
 	for (int i = 0; i < 4; i++)
 		kill_worker(m);
 	assert_content(m->path, "hello");
+	assert_int_equal(stat_path(m->point).st_uid, SOMEBODY);
+	assert_int_equal(stat_path(m->point).st_gid, SOMEBODY);
+	assert_int_equal(stat_path(m->point).st_mode, S_IFDIR | 0750);
 }
 
 /* As when it crashes at start: then it would go on for ever. */
