@@ -41,6 +41,7 @@ make_image()
 	for link in lib lib64; do
 		[ ! -L "/$link" ] || ln -s "$(readlink "/$link")" "$rootfs/$link"
 	done
+	install -d -o 54321 -g 54321 -m 0700 "$rootfs/theirs"
 	echo root:x:0:0:root:/:/bin/sh >"$rootfs/etc/passwd"
 	tar -C "$rootfs" -cf "$DIR/rootfs.tar" .
 	pod import -q "$DIR/rootfs.tar" segfs-test >/dev/null

@@ -31,8 +31,12 @@ ok 'the other ends' pod rm -f -t 0 two
 ok 'and with it the namespace' fails_with '' findmnt -n -t fuse.segfs -S teamA
 up three -v shared:/seg
 ok 'which begins empty' is "$(within three ls /seg)" ''
-ok 'a volume for a user: podman gives it to him' pod volume create --opt type=segfs \
-	--opt device=teamB --opt o=limit=8m,mode=0700 users
-ok 'who can create' run --user 54321:54321 -v users:/seg -- \
-	"${inside[@]}" create /seg/theirs 4096
+# As with any volume: its first container decides.
+ok 'a volume for a user' pod volume create --opt type=segfs --opt device=teamB \
+	--opt o=limit=8m users
+up four --user 54321:54321 -v users:/theirs
+ok 'who can create, if the image has the directory for him' \
+	within four "${inside[@]}" create /theirs/frames 4096
+ok 'in a directory of his own' \
+	is "$(within four /usr/bin/stat -c '%u:%g %a' /theirs)" '54321:54321 700'
 finish
