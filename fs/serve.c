@@ -20,6 +20,7 @@
 #include "dir.h"
 #include "ephemeral.h"
 #include "mountpoint.h"
+#include "notify.h"
 #include "ns.h"
 #include "ops.h"
 #include "warm.h"
@@ -187,6 +188,8 @@ static int tell_ready(const struct options *opts, int ready)
 {
 	if (!opts->foreground && leave_terminal() < 0)
 		return -1;
+	if (ready < 0) /* else whoever waits says so, to whom it concerns */
+		notify_ready();
 	return ready < 0 || write(ready, "", 1) == 1 ? 0 : -1;
 }
 

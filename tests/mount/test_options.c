@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "mounted.h"
@@ -125,6 +127,46 @@ static void the_default_is_a_quarter_of_the_memory(void **state)
 	assert_int_equal(daemon_end(&daemon, SIGTERM), 0);
 }
 
+/* -- sd_notify ---------------------------------------------------------------------------- */
+
+static int listen_for_readiness(const char *path)
+{
+	const struct timeval patience = { .tv_sec = 20 };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(strlen(path) < sizeof(addr.sun_path));
+	strcpy(addr.sun_path, path);
+	assert_ok(bind(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	assert_ok(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)));
+	return fd;
+}
+
+static void a_service_manager_is_told(void **state)
+{
+	static const char *const namespaces[] = { "host", "team" };
+	struct fixture *f = *state;
+	char path[96], point[PATH_MAX], text[64];
+	struct daemon daemon;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/notify", f->dir);
+	snprintf(point, sizeof(point), "%s/mnt", f->dir);
+	fd = listen_for_readiness(path);
+	for (int i = 0; i < 2; i++) {
+		setenv("NOTIFY_SOCKET", path, 1);
+		assert_ok(
+			daemon_start_ns(&daemon, SEGFS_PROGRAM, namespaces[i], point, NULL, point));
+		unsetenv("NOTIFY_SOCKET");
+		memset(text, 0, sizeof(text));
+		assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), 7);
+		assert_string_equal(text, "READY=1");
+		assert_int_equal(daemon_end(&daemon, SIGTERM), 0);
+		assert_int_equal(recv(fd, text, sizeof(text), MSG_DONTWAIT), -1); /* once */
+	}
+	close(fd);
+}
+
 /* -- mount.segfs -------------------------------------------------------------------------- */
 
 static void mount_segfs_mounts_in_the_background(void **state)
@@ -242,6 +284,7 @@ int main(void)
 		PLAIN(bad_options_and_names_are_refused),
 		PLAIN(sizes_are_taken_as_tmpfs_takes_them),
 		PLAIN(the_default_is_a_quarter_of_the_memory),
+		PLAIN(a_service_manager_is_told),
 		PLAIN(mount_segfs_mounts_in_the_background),
 		PLAIN(mount_segfs_can_fake),
 		PLAIN(check_finds_nothing_missing_where_segfs_mounts),
