@@ -240,7 +240,7 @@ static int create_unnamed(int dirfd, const char *name, uint64_t size, mode_t mod
 	if (r < 0)
 		return r;
 	if (linkat(AT_FDCWD, seg_fd_path(fd, path), dirfd, name, AT_SYMLINK_FOLLOW) < 0)
-		return -errno;
+		return errno == ENOENT ? -ENOSYS : -errno; /* as in seg_reopen_fd() */
 	if (flags & SEG_EPHEMERAL && !(flags & SEG_PATH))
 		open_by_name(dirfd, name, &fd);
 	return steal_fd(&fd);

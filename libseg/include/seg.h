@@ -34,6 +34,9 @@
  *   -ENAMETOOLONG  a name of more than 255 bytes, a path longer than PATH_MAX
  *   -ENOMEM        no memory for the handle
  *   -EMFILE, -ENFILE  out of descriptors
+ *   -ENOTDIR, -ELOOP  a path that leads nowhere
+ *   -ENOSYS        /proc is not mounted, where it is needed: to open a POSIX segment
+ *                  or a file for good, to create a POSIX one
  */
 #ifndef SEG_H
 #define SEG_H
@@ -134,8 +137,9 @@ struct seg_stat {
  * @ret:   the new handle, for seg_close()
  *
  * The name appears when the segment is complete: sized, allocated where asked,
- * and owned by the caller. A failure leaves nothing behind. (A file named by its
- * path is the exception: it is there from the start, and is removed on failure.)
+ * and owned by the caller. A failure leaves nothing behind. (The exceptions: a file
+ * named by its path is there from the start, and a SysV key before its pages are
+ * allocated; both are removed on failure.)
  *
  * Without SEG_EXCLUSIVE an existing segment of at least @size bytes is opened,
  * as shmget(2) does; its size and contents stay as they are. One that is empty
@@ -144,13 +148,17 @@ struct seg_stat {
  * Return: 0, or
  *   -EEXIST      it exists (SEG_EXCLUSIVE); or the name belongs to something
  *                that is not a segment, such as a directory
- *   -EINVAL      @size is 0 for SysV; the existing segment is smaller than
- *                @size; @mode has other bits
+ *   -EINVAL      @size is 0 for SysV, or beyond shmmax; the existing segment is
+ *                smaller than @size; @mode has other bits
  *   -EFBIG, -EOVERFLOW  @size is beyond what the file system takes
- *   -ENOSPC      the store is full (SEG_PREALLOCATE), or a SysV limit is reached
+ *   -ENOSPC      the store is full (SEG_PREALLOCATE), or shmall or shmmni is reached
  *   -ENOMEM      no memory for a SysV segment of this size
  *   -EOPNOTSUPP  SEG_EPHEMERAL: for SysV, or where there are no user attributes
- *   -EACCES      no permission on the existing segment, or on the directory
+ *   -EACCES      no permission on the existing segment, or on the directory; SysV
+ *                with SEG_PREALLOCATE: @mode does not let the caller write
+ *   -EPERM       SEG_PATH of a SysV segment, without the capability
+ *   -EAGAIN      somebody holds a lease on the existing segment, or destroys it as
+ *                often as it is created
  */
 SEG_API int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned flags,
 		       struct seg **ret);
@@ -170,7 +178,7 @@ SEG_API int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned fla
  *   -EACCES   no permission
  *   -EAGAIN   somebody holds a lease on it (fcntl(2)) for longer than 0.1 s
  *   -EPERM    SEG_PATH of a SysV segment, without the capability
- *   -EBADF, -ENODATA  SEG_PATH where /proc is not mounted
+ *   -EOPNOTSUPP  SEG_PATH of a SysV segment of huge pages, or without /proc
  */
 SEG_API int seg_open(const char *ref, unsigned flags, struct seg **ret);
 
@@ -218,8 +226,8 @@ SEG_API int seg_destroy(const char *ref, unsigned flags);
  * seg_list_fn - called by seg_list() for each segment.
  * @ref:  its canonical reference ("/name", "sysv:0x00000400" or
  *        "sysv:id:65538"), valid during the call
- * @stat: valid during the call; where only names were asked for, kind, ino,
- *        shmid, key and flags are filled and the rest is 0
+ * @stat: valid during the call; where only names were asked for, count on kind, ino,
+ *        shmid, key and flags
  *
  * Return: 0 to go on; anything else ends the list and becomes its result.
  */
@@ -294,6 +302,7 @@ SEG_API int seg_gc(const struct seg_gc_filter *filter, seg_gc_fn *fn, void *arg)
  *   -EACCES  no permission to write (SysV says it here, not at seg_open())
  *   -EBADF   a SEG_PATH handle
  *   -ENODEV  a file whose file system cannot map it shared
+ *   -ENOENT  a SysV segment that has been removed, and whose last user is gone
  *   -ENOMEM  no address space left
  */
 SEG_API int seg_map(struct seg *seg, uint64_t offset, size_t length, unsigned flags, void **ret);
@@ -380,7 +389,12 @@ typedef int seg_user_fn(const struct seg_user *user, void *arg);
  */
 SEG_API int seg_users(struct seg *seg, seg_user_fn *fn, void *arg);
 
-/** seg_fstat() - seg_stat() of an open segment; it may have lost its name. */
+/**
+ * seg_fstat() - seg_stat() of an open segment; it may have lost its name.
+ *
+ * Return: 0, or -ENOENT as in seg_map(), unless the handle is SEG_PATH: then it is
+ * told as it last was.
+ */
 SEG_API int seg_fstat(struct seg *seg, struct seg_stat *ret);
 
 /**
@@ -413,10 +427,16 @@ SEG_API const char *seg_ref(const struct seg *seg);
  */
 SEG_API int seg_reopen(const struct seg *seg, int oflags);
 
-/** seg_chmod() - set the nine permission bits. Return: 0, -EPERM, -EINVAL. */
+/**
+ * seg_chmod() - set the nine permission bits; of POSIX segments and files setuid, setgid
+ * and sticky as well. Return: 0, -EPERM, -EINVAL, -ENOENT as in seg_map().
+ */
 SEG_API int seg_chmod(struct seg *seg, mode_t mode);
 
-/** seg_chown() - set owner and group; -1 leaves one as it is. Return: 0, -EPERM. */
+/**
+ * seg_chown() - set owner and group; -1 leaves one as it is. Return: 0, -EPERM, -ENOENT
+ * as in seg_map().
+ */
 SEG_API int seg_chown(struct seg *seg, uid_t uid, gid_t gid);
 
 /**
@@ -522,8 +542,8 @@ SEG_API int seg_store_fd(const struct seg_store *store);
 /**
  * seg_linkat() - give an open POSIX segment of @store another name in it.
  *
- * Return: 0, or -EEXIST, -EPERM, -EACCES, -ENOENT (it has no name left),
- * -EOPNOTSUPP (not POSIX).
+ * Return: 0, or -EEXIST, -EPERM, -EACCES, -ENOENT (it has no name left), -EXDEV
+ * (of another store), -EOPNOTSUPP (not POSIX).
  */
 SEG_API int seg_linkat(struct seg_store *store, struct seg *seg, const char *ref);
 
