@@ -127,36 +127,40 @@ static void sweep(struct ephemeral *watcher)
 	seg_gcat(watcher->store, &filter, NULL, NULL);
 }
 
-static const char *name_of(const struct fanotify_event_metadata *event)
+/* What comes after the metadata of an event is aligned to 4 bytes, and so the next event. */
+static const char *name_of(const char *event, const struct fanotify_event_metadata *meta)
 {
-	const struct fanotify_event_info_fid *info = (const void *)(event + 1);
+	const struct fanotify_event_info_fid *info = (const void *)(event + meta->metadata_len);
 	const struct file_handle *dir = (const void *)info->handle;
 
-	if (event->event_len <= sizeof(*event) ||
+	if (meta->event_len <= meta->metadata_len ||
 	    info->hdr.info_type != FAN_EVENT_INFO_TYPE_DFID_NAME)
 		return NULL;
 	return (const char *)dir->f_handle + dir->handle_bytes;
 }
 
-static void handle_event(struct ephemeral *watcher, const struct fanotify_event_metadata *event)
+static void handle_event(struct ephemeral *watcher, const char *event,
+			 const struct fanotify_event_metadata *meta)
 {
-	const char *name = name_of(event);
+	const char *name = name_of(event, meta);
 
-	if (event->mask & FAN_Q_OVERFLOW)
+	if (meta->mask & FAN_Q_OVERFLOW)
 		sweep(watcher);
 	/* To ask is to open and close it: that is no reason to ask again. */
-	else if (name && event->pid != gettid())
+	else if (name && meta->pid != gettid())
 		consider(watcher, name);
 }
 
 static void read_events(struct ephemeral *watcher)
 {
 	char buf[64 * 1024] __attribute__((aligned(__alignof__(struct fanotify_event_metadata))));
-	const struct fanotify_event_metadata *event = (const void *)buf;
-	ssize_t left = read(watcher->events, buf, sizeof(buf));
+	struct fanotify_event_metadata meta;
+	ssize_t n = read(watcher->events, buf, sizeof(buf));
 
-	for (; FAN_EVENT_OK(event, left); event = FAN_EVENT_NEXT(event, left))
-		handle_event(watcher, event);
+	for (const char *p = buf; p + sizeof(meta) <= buf + n; p += meta.event_len) {
+		memcpy(&meta, p, sizeof(meta));
+		handle_event(watcher, p, &meta);
+	}
 }
 
 static void *watch(void *arg)
