@@ -218,11 +218,27 @@ bool has_users(const char *direct)
 	return busy;
 }
 
+static void print_daemon_fds(pid_t pid)
+{
+	char path[64], target[PATH_MAX];
+
+	for (int fd = 0; fd < 4096; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n > 0)
+			print_error("  fd %d: %.*s\n", fd, (int)n, target);
+	}
+}
+
 void assert_daemon_has(struct mounted *m, int fds)
 {
 	const time_t end = time(NULL) + 10;
 
 	while (daemon_fds(m->daemon.pid) != fds && time(NULL) < end)
 		stat_path(m->posix);
+	if (daemon_fds(m->daemon.pid) != fds)
+		print_daemon_fds(m->daemon.pid);
 	assert_int_equal(daemon_fds(m->daemon.pid), fds);
 }
