@@ -29,6 +29,7 @@ static pid_t spawn(const char *const argv[], const char *log)
 
 	if (pid != 0)
 		return pid;
+	setpgid(0, 0); /* with its worker */
 	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
 		_exit(126);
@@ -36,7 +37,7 @@ static pid_t spawn(const char *const argv[], const char *log)
 	_exit(127);
 }
 
-static void kill_when_closed(int lifeline, int pidfd)
+static void kill_when_closed(int lifeline, int pidfd, pid_t group)
 {
 	char byte;
 
@@ -45,7 +46,8 @@ static void kill_when_closed(int lifeline, int pidfd)
 	close_range(5, ~0u, 0);
 	while (read(3, &byte, 1) < 0)
 		;
-	pidfd_send_signal(4, SIGKILL, NULL, 0);
+	if (pidfd_send_signal(4, SIGKILL, NULL, 0) == 0)
+		kill(-group, SIGKILL);
 	_exit(0);
 }
 
@@ -64,7 +66,7 @@ static int watch(pid_t pid)
 	if (child == 0) {
 		close(ends[1]);
 		if (fork() == 0)
-			kill_when_closed(fcntl(ends[0], F_DUPFD, 5), fcntl(pidfd, F_DUPFD, 5));
+			kill_when_closed(fcntl(ends[0], F_DUPFD, 5), fcntl(pidfd, F_DUPFD, 5), pid);
 		_exit(0);
 	}
 	close(ends[0]);
@@ -72,17 +74,26 @@ static int watch(pid_t pid)
 	return ends[1];
 }
 
+static bool is_on_its_own(const char *path, const char *point)
+{
+	char parent[PATH_MAX + 8];
+	struct stat st, above;
+
+	snprintf(parent, sizeof(parent), "%s/..", point);
+	if (lstat(path, &st) < 0)
+		return false;
+	/* ".." of a mount is the directory that it is on: no question to a daemon */
+	return stat(parent, &above) < 0 || st.st_dev != above.st_dev;
+}
+
 /* The table of mounts says when it changes; stat() then waits until the daemon answers. */
-static bool wait_for_mount(const struct daemon *daemon)
+bool daemon_wait_for(const struct daemon *daemon, const char *path)
 {
 	_cleanup_close_ int pidfd = pidfd_open(daemon->pid, 0);
 	_cleanup_close_ int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	struct pollfd fds[] = { { mounts, POLLPRI, 0 }, { pidfd, POLLIN, 0 } };
-	char inside[PATH_MAX + 8];
-	struct stat st;
 
-	snprintf(inside, sizeof(inside), "%s/posix", daemon->point);
-	while (stat(inside, &st) < 0) {
+	while (!is_on_its_own(path, daemon->point)) {
 		int n = poll(fds, 2, PATIENCE_MS);
 
 		if (n == 0 || (n > 0 && fds[1].revents))
@@ -93,7 +104,16 @@ static bool wait_for_mount(const struct daemon *daemon)
 
 int daemon_start(struct daemon *daemon, const char *program, const char *point, const char *options)
 {
-	const char *argv[] = { program, "-f", "host", point, options ? "-o" : NULL, options, NULL };
+	char inside[PATH_MAX + 8];
+
+	snprintf(inside, sizeof(inside), "%s/posix", point);
+	return daemon_start_ns(daemon, program, "host", point, options, inside);
+}
+
+int daemon_start_ns(struct daemon *daemon, const char *program, const char *ns, const char *point,
+		    const char *options, const char *until)
+{
+	const char *argv[] = { program, "-f", ns, point, options ? "-o" : NULL, options, NULL };
 
 	snprintf(daemon->point, sizeof(daemon->point), "%s", point);
 	snprintf(daemon->log, sizeof(daemon->log), "%s.log", point);
@@ -104,10 +124,25 @@ int daemon_start(struct daemon *daemon, const char *program, const char *point, 
 		return -1;
 	}
 	daemon->lifeline = watch(daemon->pid);
-	if (wait_for_mount(daemon))
+	if (daemon_wait_for(daemon, until))
 		return 0;
 	daemon_end(daemon, SIGKILL);
 	return -1;
+}
+
+pid_t daemon_worker(const struct daemon *daemon)
+{
+	char path[64];
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", daemon->pid, daemon->pid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%d", &pid) != 1)
+		pid = 0;
+	if (f)
+		fclose(f);
+	return pid;
 }
 
 /* Waits without limit once it is killed. */
@@ -128,12 +163,9 @@ int daemon_end(struct daemon *daemon, int sig)
 {
 	int status;
 
-	/* A test may have stopped it. Not once it is ending: a SIGCONT takes away the
-	 * SIGSTOP with which the leak checker stops it, and then that waits for ever. */
-	if (sig) {
-		kill(daemon->pid, SIGCONT);
+	if (sig)
 		kill(daemon->pid, sig);
-	}
+	kill(daemon->pid, SIGCONT);
 	wait_or_kill(daemon->pid);
 	status = child_wait(daemon->pid);
 	daemon->pid = 0;

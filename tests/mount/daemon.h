@@ -4,6 +4,7 @@
 #define SEGFS_TEST_DAEMON_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct daemon {
@@ -22,6 +23,18 @@ struct daemon {
  */
 int daemon_start(struct daemon *daemon, const char *program, const char *point,
 		 const char *options);
+
+/* The same for any namespace. @until: a path that is on a file system of its own when
+ * the daemon is ready. */
+int daemon_start_ns(struct daemon *daemon, const char *program, const char *ns, const char *point,
+		    const char *options, const char *until);
+
+/* The process that serves a private namespace: the daemon's child. 0: there is none. */
+pid_t daemon_worker(const struct daemon *daemon);
+
+/* Waits until path is on another file system than its mount point's directory, or
+ * until the daemon has ended. Return: true in the first case. */
+bool daemon_wait_for(const struct daemon *daemon, const char *path);
 
 /**
  * daemon_end() - send a signal (0: none) and wait for the end.

@@ -47,6 +47,41 @@ int mounted_setup(void **state)
 	return mounted_setup_with(state, NULL);
 }
 
+/* PARENT is what the daemon makes a mount of its own. */
+static int make_parent(struct mounted *m)
+{
+	snprintf(m->at[3], PATH_MAX, "%s/ns", m->f->dir);
+	fixture_mounted(m->f, m->at[3]);
+	snprintf(m->at[0], PATH_MAX, "%s/ns/%s", m->f->dir, PRIVATE_NAME);
+	snprintf(m->at[1], PATH_MAX, "%s/ns/ro/%s", m->f->dir, PRIVATE_NAME);
+	m->point = m->posix = m->at[0];
+	m->ro = m->at[1];
+	m->ref = m->f->ref;
+	m->path = on_mount(m, m->ref);
+	return mkdir(m->at[3], 0755);
+}
+
+int mounted_setup_private(void **state, const char *options)
+{
+	struct mounted *m = calloc(1, sizeof(*m));
+
+	if (!m || fixture_setup(state) < 0)
+		return -1;
+	m->f = *state;
+	*state = m;
+	if (make_parent(m) < 0)
+		return -1;
+	if (mounted_start_private(m, options) == 0)
+		return 0;
+	print_error("segfs does not mount: %s\n", daemon_said(&m->daemon));
+	return -1;
+}
+
+int mounted_start_private(struct mounted *m, const char *options)
+{
+	return daemon_start_ns(&m->daemon, SEGFS_PROGRAM, PRIVATE_NAME, m->point, options, m->ro);
+}
+
 static int end_daemon(struct mounted *m)
 {
 	int status = m->daemon.pid ? daemon_end(&m->daemon, SIGTERM) : 0;
@@ -181,4 +216,29 @@ bool has_users(const char *direct)
 		assert_int_equal(errno, EAGAIN);
 	close(fd);
 	return busy;
+}
+
+static void print_daemon_fds(pid_t pid)
+{
+	char path[64], target[PATH_MAX];
+
+	for (int fd = 0; fd < 4096; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n > 0)
+			print_error("  fd %d: %.*s\n", fd, (int)n, target);
+	}
+}
+
+void assert_daemon_has(struct mounted *m, int fds)
+{
+	const time_t end = time(NULL) + 10;
+
+	while (daemon_fds(m->daemon.pid) != fds && time(NULL) < end)
+		stat_path(m->posix);
+	if (daemon_fds(m->daemon.pid) != fds)
+		print_daemon_fds(m->daemon.pid);
+	assert_int_equal(daemon_fds(m->daemon.pid), fds);
 }

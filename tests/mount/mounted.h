@@ -25,12 +25,13 @@ struct mounted {
 	const char *point;  /* the mount point */
 	const char *posix;  /* POINT/posix */
 	const char *sysv;   /* POINT/sysv */
+	const char *ro;     /* of a private namespace: the read-only view */
 	const char *ref;    /* a segment of the test's kind; nothing has this name yet, */
 	const char *path;   /* which is this on the mount, */
 	const char *direct; /* and this in /dev/shm (POSIX) */
 	bool expect_noise;  /* the daemon may fail, and complain */
 
-	char at[3][PATH_MAX];
+	char at[4][PATH_MAX];
 	size_t path_count;
 	char paths[64][PATH_MAX + 300];
 };
@@ -38,6 +39,10 @@ struct mounted {
 /* *state: the kind. With mount options: mounted_setup_with() in a setup of one's own. */
 int mounted_setup(void **state);
 int mounted_setup_with(void **state, const char *options);
+/* A private namespace, which is flat: posix is point, and there is no sysv or direct. */
+#define PRIVATE_NAME "team"
+int mounted_setup_private(void **state, const char *options);
+int mounted_start_private(struct mounted *m, const char *options); /* again */
 int mounted_teardown(void **state);
 
 #define TEST_WITH(setup, test, name, kind)                                                   \
@@ -80,5 +85,9 @@ bool has_users(const char *direct);
 
 /* A machine word that two processes see; the other's is at another address. */
 typedef volatile unsigned shared_word;
+
+/* Waits until the daemon has so many descriptors: what was just looked up it lets go of a
+ * moment later, and RELEASE is sent when nobody waits for it, twelve of them at a time. */
+void assert_daemon_has(struct mounted *m, int fds);
 
 #endif

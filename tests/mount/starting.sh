@@ -33,7 +33,8 @@ a_wrong_command_line_is_status_2_and_a_hint()
 	refused 2 "'segfs --help'" "$SEGFS"
 	refused 2 "'segfs --help'" "$SEGFS" host
 	refused 2 "'segfs --help'" "$SEGFS" host "$POINT" more
-	refused 2 "'segfs --help'" "$SEGFS" elsewhere "$POINT"
+	refused 2 "'segfs --help'" "$SEGFS" ../elsewhere "$POINT"
+	refused 2 "'segfs --help'" "$SEGFS" ro "$POINT"
 	refused 2 "'segfs --help'" "$SEGFS" --nonsense host "$POINT"
 	refused 2 "'segfs --help'" "$SEGFS" -x host "$POINT"
 	refused 2 "'segfs --help'" "$SEGFS" '' "$POINT"

@@ -236,6 +236,7 @@ static void a_segment_replaced_by_a_symlink_is_no_longer_reached(void **state)
 {
 	struct mounted *m = *state;
 	const char *secret = path_of(m, "%s/secret", m->f->dir);
+	const int base = daemon_fds(m->daemon.pid);
 	int path_fd;
 	char again[64];
 
@@ -244,6 +245,7 @@ static void a_segment_replaced_by_a_symlink_is_no_longer_reached(void **state)
 	path_fd = open_file(m->path, O_PATH); /* looked up, not open */
 	assert_ok(unlink(m->direct));
 	assert_ok(symlink(secret, m->direct));
+	assert_daemon_has(m, base); /* by then the daemon has let go of it */
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", path_fd);
 	assert_int_equal(try_open(again, O_RDWR, 0), -ESTALE);
 	assert_int_equal(try(truncate(again, 0)), -ESTALE);
@@ -256,6 +258,7 @@ static void a_segment_replaced_by_a_symlink_is_no_longer_reached(void **state)
 static void the_same_holds_for_a_segment_replaced_by_another(void **state)
 {
 	struct mounted *m = *state;
+	const int base = daemon_fds(m->daemon.pid);
 	int path_fd;
 	char again[64];
 	struct stat st;
@@ -264,6 +267,7 @@ static void the_same_holds_for_a_segment_replaced_by_another(void **state)
 	path_fd = open_file(m->path, O_PATH);
 	assert_ok(rename(m->direct, in_shm(m, fixture_ref(m->f, SEG_POSIX))));
 	write_file(m->direct, "another");
+	assert_daemon_has(m, base); /* by then the daemon has let go of it */
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", path_fd);
 	assert_int_equal(try_open(again, O_RDWR, 0), -ESTALE);
 	assert_int_equal(try(truncate(again, 0)), -ESTALE);

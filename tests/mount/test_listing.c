@@ -247,7 +247,7 @@ static void twenty_thousand_are_listed_and_looked_at(void **state)
 		assert_true(S_ISREG(stat_path(path).st_mode));
 	}
 	closedir(dir);
-	assert_int_equal(daemon_fds(m->daemon.pid), base);
+	assert_daemon_has(m, base);
 	remove_many("/dev/shm", CROWD);
 	free(seen);
 }

@@ -177,11 +177,11 @@ static void the_daemon_lets_go_of_every_descriptor(void **state)
 	seg_close(create_seg(m->ref, PAGE, 0));
 	for (int i = 0; i < 10; i++)
 		fds[i] = open_file(m->path, i & 1 ? O_RDWR : O_RDONLY);
-	assert_int_equal(daemon_fds(m->daemon.pid), base + 11);
+	assert_daemon_has(m, base + 11);
 	for (int i = 0; i < 10; i++)
 		close(fds[i]);
 	stat_path(m->posix);
-	assert_int_equal(daemon_fds(m->daemon.pid), base);
+	assert_daemon_has(m, base);
 }
 
 static int write_as(void *path)
