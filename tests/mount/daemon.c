@@ -163,9 +163,12 @@ int daemon_end(struct daemon *daemon, int sig)
 {
 	int status;
 
-	if (sig)
+	/* A test may have stopped it. Not once it is ending: a SIGCONT takes away the
+	 * SIGSTOP with which the leak checker stops it, and then that waits for ever. */
+	if (sig) {
+		kill(daemon->pid, SIGCONT);
 		kill(daemon->pid, sig);
-	kill(daemon->pid, SIGCONT);
+	}
 	wait_or_kill(daemon->pid);
 	status = child_wait(daemon->pid);
 	daemon->pid = 0;

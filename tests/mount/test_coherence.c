@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include "mounted.h"
@@ -77,6 +78,26 @@ static void another_process_sees_each_byte_at_once(void **state)
 		peer_write(i & 1 ? on_mount : direct, at, (unsigned char)(i + 1));
 		assert_int_equal(peer_read(i & 1 ? direct : on_mount, at), i + 1);
 	}
+}
+
+static void two_mounts_show_the_same_memory(void **state)
+{
+	struct mounted *m = *state;
+	const char *other = path_of(m, "%s-other", m->point);
+	unsigned char *one, *two;
+	struct daemon daemon;
+
+	seg_close(create_seg(m->ref, PAGE, 0));
+	assert_ok(daemon_start(&daemon, SEGFS_PROGRAM, other, NULL));
+	one = map_file(m->path, PAGE, PROT_READ | PROT_WRITE);
+	two = map_file(path_of(m, "%s%s", other, m->path + strlen(m->point)), PAGE, PROT_READ);
+	one[0] = 'x';
+	assert_int_equal(two[0], 'x');
+	assert_int_equal(daemon_end(&daemon, SIGTERM), 0);
+	one[1] = 'y';
+	assert_int_equal(two[1], 'y');
+	munmap(one, PAGE);
+	munmap(two, PAGE);
 }
 
 /* -- what blocks on one side is woken on the other ------------------------------------- */
@@ -221,6 +242,7 @@ int main(void)
 		MOUNTED_BOTH(both_mappings_have_the_same_physical_pages),
 		MOUNTED_BOTH(what_pwrite_writes_is_in_every_mapping),
 		MOUNTED_BOTH(another_process_sees_each_byte_at_once),
+		MOUNTED_BOTH(two_mounts_show_the_same_memory),
 		MOUNTED_BOTH(a_futex_wakes_across),
 		MOUNTED_BOTH(a_mutex_excludes_across),
 		MOUNTED_BOTH(the_death_of_an_owner_is_told_across),
