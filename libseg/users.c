@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 
 #include "segfs.h"
+#include "usage.h"
 
 #define MOUNTS_MAX 16
 
@@ -28,7 +29,8 @@
 /* The files that lead to a segment: its own, and the one on each segfs mount. */
 struct target {
 	enum seg_kind kind;
-	uint64_t dev, ino; /* its own */
+	uint64_t dev, ino; /* its own; if it was named by a file on a mount: that file's */
+	unsigned own;      /* what it is to use that one: SEG_USER_DIRECT or SEG_USER_MOUNT */
 	uint64_t node;     /* its inode number on a mount */
 	uint64_t mounts[MOUNTS_MAX];
 	size_t n_mounts;
@@ -93,7 +95,7 @@ static unsigned match(const struct target *target, uint64_t dev, uint64_t ino)
 	/* The device of SysV segments is the kernel's own and has no name: for them
 	 * map_kind() looks at the path. */
 	if (target->kind != SEG_SYSV && dev == target->dev && ino == target->ino)
-		return SEG_USER_DIRECT;
+		return target->own;
 	if (ino == target->node)
 		for (size_t i = 0; i < target->n_mounts; i++)
 			if (target->mounts[i] == dev)
@@ -245,9 +247,15 @@ static int set_target(struct seg *seg, struct target *ret)
 	r = seg_fstat(seg, &st);
 	if (r < 0)
 		return r;
-	*ret = (struct target){ .kind = st.kind, .dev = st.dev, .ino = st.ino, .node = st.ino };
+	*ret = (struct target){ .kind = st.kind,
+				.dev = st.dev,
+				.ino = st.ino,
+				.own = SEG_USER_DIRECT,
+				.node = st.ino };
 	if (st.kind == SEG_SYSV)
 		ret->node = SEGFS_INO_SYSV | (uint32_t)st.shmid;
+	else if (usage_on_mount(seg->fd))
+		ret->own = SEG_USER_MOUNT;
 	return 0;
 }
 

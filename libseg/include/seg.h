@@ -381,7 +381,9 @@ typedef int seg_user_fn(const struct seg_user *user, void *arg);
 /**
  * seg_users() - which processes use a segment, the caller included.
  *
- * Read from /proc, process by process: for people to look at, not to decide by.
+ * Read from /proc, process by process: for people to look at, not to decide by. Of a
+ * file on a mount those are told who use it through a mount; of the segment itself, by its
+ * own reference, all.
  *
  * Return: 0; 1 where not every process could be looked at (others' need
  * CAP_SYS_PTRACE, and those outside the caller's pid namespace are out of sight);
