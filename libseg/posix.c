@@ -166,8 +166,24 @@ static int posix_open(struct seg_store *store, const struct seg_name *name, unsi
 	return 0;
 }
 
+/* Asked first: else all the memory that is left would be taken before it turns out to be
+ * too little, and the machine begins to kill. */
+static bool has_room(int fd, uint64_t size)
+{
+	struct statvfs fs;
+	struct stat st;
+	uint64_t room;
+
+	if (fstatvfs(fd, &fs) < 0 || fstat(fd, &st) < 0 || fs.f_blocks == 0)
+		return true;
+	room = (uint64_t)fs.f_bfree * fs.f_frsize + (uint64_t)st.st_blocks * 512;
+	return size <= room;
+}
+
 static int allocate(int fd, uint64_t size)
 {
+	if (!has_room(fd, size))
+		return -ENOSPC;
 	for (uint64_t done = 0; done < size;) {
 		uint64_t step = size - done < ALLOCATE_STEP ? size - done : ALLOCATE_STEP;
 
