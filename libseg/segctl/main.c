@@ -16,7 +16,7 @@
 #include "segctl.h"
 
 static const struct command *const commands[] = {
-	&cmd_ls, &cmd_stat, &cmd_users, &cmd_create, &cmd_resize, &cmd_rm,
+	&cmd_ls, &cmd_stat, &cmd_users, &cmd_create, &cmd_resize, &cmd_rm, &cmd_gc,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

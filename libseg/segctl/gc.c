@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+/* segctl gc: the end of what nobody uses. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fnmatch.h>
+
+#include "../cleanup.h"
+#include "parse.h"
+#include "segctl.h"
+#include "segment.h"
+
+struct gc {
+	struct seg_gc_filter filter;
+	bool dry_run, quiet, verbose;
+	char **patterns;
+	int n_patterns;
+	int pattern; /* the one whose turn it is */
+	size_t count;
+	uint64_t freed;
+	bool failed;
+	struct names names;
+	time_t now;
+};
+
+static void gc_free(struct gc *gc)
+{
+	for (int i = 0; i < gc->n_patterns; i++)
+		free(gc->patterns[i]);
+	free(gc->patterns);
+	names_free(&gc->names);
+}
+
+#define _cleanup_gc_ _cleanup_(gc_free)
+
+/* A segment goes with the last of its names. */
+static uint64_t memory_freed(const struct gc *gc, const struct seg_stat *st)
+{
+	if (st->nlink <= 1)
+		return st->allocated;
+	return gc->dry_run ? st->allocated / st->nlink : 0;
+}
+
+static time_t last_use(const struct seg_stat *st)
+{
+	time_t last = st->ctime.tv_sec;
+
+	if (st->atime.tv_sec > last)
+		last = st->atime.tv_sec;
+	return st->mtime.tv_sec > last ? st->mtime.tv_sec : last;
+}
+
+static void print(struct gc *gc, const char *ref, const struct seg_stat *st)
+{
+	_cleanup_free_ char *name = quote(ref);
+	char size[FORMAT_MAX], age[FORMAT_MAX];
+
+	printf("%s %s, %s", gc->dry_run ? "would remove" : "removed", name,
+	       format_size(st->allocated, false, size));
+	if (gc->verbose)
+		printf(" (%s, %s, last used %s ago)", kind_text(st->kind),
+		       user_text(&gc->names, st->uid), format_age(gc->now - last_use(st), age));
+	putchar('\n');
+}
+
+static bool was_tried(const struct gc *gc, const char *ref)
+{
+	for (int i = 0; i < gc->pattern; i++)
+		if (fnmatch(gc->patterns[i], ref, 0) == 0)
+			return true;
+	return false;
+}
+
+static int on_segment(const char *ref, const struct seg_stat *st, int result, void *arg)
+{
+	struct gc *gc = arg;
+
+	if (was_tried(gc, ref))
+		return 0;
+	if (result < 0) {
+		complain(ref, result);
+		gc->failed = true;
+		return 0;
+	}
+	gc->count++;
+	gc->freed += memory_freed(gc, st);
+	if (!gc->quiet)
+		print(gc, ref, st);
+	return 0;
+}
+
+/* A machine need not have both kinds, unless that one is asked for. */
+static void collect_kind(struct gc *gc, enum seg_kind kind, const char *source)
+{
+	struct seg_gc_filter filter = gc->filter;
+	int r;
+
+	if (filter.kind && filter.kind != kind)
+		return;
+	filter.kind = kind;
+	filter.pattern = gc->n_patterns ? gc->patterns[gc->pattern] : NULL;
+	r = seg_gc(&filter, on_segment, gc);
+	if (r < 0 && (r != -ENOENT || gc->filter.kind)) {
+		complain(source, r);
+		gc->failed = true;
+	}
+}
+
+static void collect(struct gc *gc)
+{
+	do {
+		collect_kind(gc, SEG_POSIX, "/dev/shm");
+		collect_kind(gc, SEG_SYSV, "/proc/sysvipc/shm");
+	} while (++gc->pattern < gc->n_patterns);
+}
+
+static void print_sum(const struct gc *gc)
+{
+	char size[FORMAT_MAX];
+
+	printf("%zu segment%s, %s %s\n", gc->count, gc->count == 1 ? "" : "s",
+	       format_size(gc->freed, false, size), gc->dry_run ? "would be freed" : "freed");
+}
+
+enum { OPT_ALL = OPT_OWN, OPT_EPHEMERAL, OPT_KIND, OPT_OWNER, OPT_UNUSED_FOR };
+
+static const struct option longs[] = {
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "dry-run", no_argument, NULL, 'n' },
+	{ "ephemeral", no_argument, NULL, OPT_EPHEMERAL },
+	{ "kind", required_argument, NULL, OPT_KIND },
+	{ "owner", required_argument, NULL, OPT_OWNER },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "unused-for", required_argument, NULL, OPT_UNUSED_FOR },
+	{ "verbose", no_argument, NULL, 'v' },
+	HELP_OPTION,
+	{ 0 },
+};
+
+/* Return: whether it is a filter (or --all), without which nothing is collected. */
+static bool set_filter(struct gc *gc, int option)
+{
+	if (option == OPT_EPHEMERAL)
+		gc->filter.flags |= SEG_GC_EPHEMERAL;
+	else if (option == OPT_KIND)
+		gc->filter.kind = kind_argument(optarg);
+	else if (option == OPT_OWNER)
+		gc->filter.uid = owner_argument(optarg);
+	else if (option == OPT_UNUSED_FOR)
+		gc->filter.unused_for = duration_argument(optarg);
+	else
+		return option == OPT_ALL;
+	return true;
+}
+
+static void parse(int argc, char **argv, struct gc *gc)
+{
+	bool filtered = false;
+	int option;
+
+	while ((option = next_option(argc, argv, "nqv", longs, &cmd_gc)) != -1) {
+		if (option == 'n')
+			gc->dry_run = true;
+		else if (option == 'q')
+			gc->quiet = true;
+		else if (option == 'v')
+			gc->verbose = true;
+		else
+			filtered |= set_filter(gc, option);
+	}
+	if (!filtered && optind == argc)
+		usage_error("which segments? Give a filter, or --all");
+	if (gc->dry_run)
+		gc->filter.flags |= SEG_GC_DRY_RUN;
+	gc->patterns = pattern_arguments(argc, argv);
+	gc->n_patterns = argc - optind;
+}
+
+static int run(int argc, char **argv)
+{
+	_cleanup_gc_ struct gc gc = { .filter.uid = (uid_t)-1, .now = time(NULL) };
+
+	parse(argc, argv, &gc);
+	collect(&gc);
+	if (!gc.quiet)
+		print_sum(&gc);
+	return gc.failed ? STATUS_FAILURE : 0;
+}
+
+const struct command cmd_gc = {
+	.name = "gc",
+	.synopsis = "[OPTION]... --all | FILTER...",
+	.summary = "remove what nobody uses",
+	.help = "Remove the segments that nobody uses and every FILTER fits; one that somebody "
+		"uses\n"
+		"is never touched. A segment may be kept in store for later: look with --dry-run\n"
+		"first.\n"
+		"\n"
+		"Filters:\n"
+		"      PATTERN...         one of them fits the name\n"
+		"      --kind=KIND        posix or sysv\n"
+		"      --owner=USER       a name or a number\n"
+		"      --unused-for=TIME  last used so long ago: 90s, 15m, 1h, 2d, 1w\n"
+		"      --ephemeral        made to go with their last user\n"
+		"      --all              no filter\n"
+		"\n"
+		"  -n, --dry-run          remove nothing, tell what would be\n"
+		"  -q, --quiet            tell nothing but errors\n"
+		"  -v, --verbose          tell more\n" HELP_LINE,
+	.run = run,
+};
