@@ -17,7 +17,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_ls, &cmd_stat, &cmd_users, &cmd_create, &cmd_resize,
-	&cmd_rm, &cmd_gc,   &cmd_cat,   &cmd_write,
+	&cmd_rm, &cmd_gc,   &cmd_cat,   &cmd_write,  &cmd_ns,
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -24,8 +24,8 @@ struct command {
 	int (*run)(int argc, char **argv); /* Return: the exit status */
 };
 
-extern const struct command cmd_cat, cmd_create, cmd_gc, cmd_ls, cmd_resize, cmd_rm, cmd_stat,
-	cmd_users, cmd_write;
+extern const struct command cmd_cat, cmd_create, cmd_gc, cmd_ls, cmd_ns, cmd_resize, cmd_rm,
+	cmd_stat, cmd_users, cmd_write;
 
 /* Long options without a letter: the ones that every command has, then its own. */
 enum { OPT_HELP = 256, OPT_OWN };

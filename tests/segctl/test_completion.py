@@ -43,7 +43,7 @@ class Completion(support.SegctlTest):
         return text
 
     def test_commands(self):
-        commands = ["cat", "create", "gc", "ls", "resize", "rm", "stat", "users", "write"]
+        commands = ["cat", "create", "gc", "ls", "ns", "resize", "rm", "stat", "users", "write"]
         self.assertEqual(self.complete("segctl "), ["--help", "--version", *commands])
         self.assertEqual(self.complete("segctl r"), ["resize", "rm"])
         self.assertEqual(self.complete("segctl --v"), ["--version"])

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Namespaces live in /run/segfs: here in a mount namespace with a /run of its own."""
+import os
+import subprocess
+import sys
+
+import support
+
+RUN = "/run/segfs"
+
+
+class Namespaces(support.SegctlTest):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        for entry in self.segctl("ns", "ls", "--json").json():
+            self.segctl("ns", "rm", "--lazy", entry["name"])
+
+    def create(self, name, *options):
+        result = self.segctl("ns", "create", *options, name)
+        self.assertEqual(result.out, f"{RUN}/{name}\n")
+        return f"{RUN}/{name}"
+
+    def only(self):
+        listed = self.segctl("ns", "ls", "--json").json()
+        self.assertEqual(len(listed), 1)
+        return listed[0]
+
+    def test_nothing_is_listed_where_there_is_none(self):
+        self.assertEqual(self.segctl("ns", "ls").out, "")
+        self.assertEqual(self.segctl("ns", "ls", "--json").json(), [])
+
+    def test_creates_lists_and_ends(self):
+        where = self.create("teamA", "--size=64M")
+        with open(f"{where}/frames", "wb") as frames:
+            frames.write(bytes(1 << 20))
+        expected = {"name": "teamA", "mountpoint": where, "alive": True,
+                    "size": 64 << 20, "used": 1 << 20, "segments": 1}
+        self.assertEqual(self.only(), expected)
+        self.assertEqual(self.segctl("ns", "ls").lines[1].split(),
+                         ["teamA", "64M", "1.0M", "1", where])
+        self.segctl("ns", "rm", "teamA")
+        self.assertFalse(os.path.exists(where))
+        self.assertEqual(self.segctl("ns", "ls").out, "")
+
+    def test_the_options_reach_the_daemon(self):
+        where = self.create("teamA", "--size=1M", "--nr-segments=2", "--huge=never", "--preallocate")
+        with open(f"{where}/a", "wb") as file:
+            os.truncate(file.fileno(), 1 << 19)
+            self.assertEqual(os.fstat(file.fileno()).st_blocks * 512, 1 << 19)
+        open(f"{where}/b", "wb").close()
+        with self.assertRaises(OSError):
+            open(f"{where}/c", "wb").close()
+
+    def test_what_is_in_use_is_not_ended_but_lazily(self):
+        where = self.create("teamA", "--size=1M")
+        with open(f"{where}/a", "wb"):
+            result = self.segctl("ns", "rm", "teamA", status=1)
+            self.assertIn("teamA: Device or resource busy (", result.err)
+            self.segctl("ns", "rm", "--lazy", "teamA")
+        self.assertEqual(self.segctl("ns", "ls").out, "")
+
+    def test_a_second_one_of_the_name_is_refused(self):
+        self.create("teamA", "--size=1M")
+        result = self.segctl("ns", "create", "teamA", status=1)
+        self.assertIn("mounted there already", result.err)
+        self.assertEqual(self.only()["size"], 1 << 20)
+
+    def test_names_and_usage(self):
+        for name in "../x", "ro", "host", "", "a b", ".hidden", "x" * 65:
+            self.segctl("ns", "create", name, status=2)
+        self.assertFalse(os.path.exists(RUN) and set(os.listdir(RUN)) - {"ro"})
+        self.segctl("ns", status=2)
+        self.segctl("ns", "nonsense", status=2)
+        self.segctl("ns", "rm", status=2)
+        self.segctl("ns", "create", "--huge=a,size=9g", "x", status=2)
+        self.assertIn("No such file", self.segctl("ns", "rm", "nowhere", status=1).err)
+        self.assertIn("Usage: segctl ns", self.segctl("ns", "--help").out)
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0 or "SEGFS" not in os.environ:
+        print("skipped: mounting takes root, and the daemon")
+        sys.exit(support.SKIP)
+    if "SEGCTL_NS_TEST" not in os.environ:
+        os.environ["SEGCTL_NS_TEST"] = "inside"
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, __file__])
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    os.environ["PATH"] = os.path.dirname(os.environ["SEGFS"]) + ":" + os.environ["PATH"]
+    support.main()
