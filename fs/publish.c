@@ -50,9 +50,12 @@ static int make_shared(const char *path)
 	return mount(NULL, path, NULL, MS_SHARED, NULL) < 0 ? -errno : 0;
 }
 
+/* Whatever the umask: containers' users are to get through. */
 static int make_dir(const char *path)
 {
-	return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	if (mkdir(path, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, 0755) < 0 ? -errno : 0;
 }
 
 static int make_ro_dir(const char *parent, const char *name, char **ret)

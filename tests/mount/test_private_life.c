@@ -313,6 +313,23 @@ static void the_parent_passes_mounts_on(void **state)
 	assert_true(shared);
 }
 
+static void the_umask_of_whoever_starts_it_does_not_matter(void **state)
+{
+	struct mounted *m = *state;
+	const char *dir = path_of(m, "%s/ns/ro", m->f->dir);
+	mode_t old;
+
+	assert_int_equal(daemon_end(&m->daemon, SIGTERM), 0);
+	assert_ok(rmdir(dir));
+	old = umask(0777);
+	assert_ok(mounted_start_private(m, "size=1m"));
+	umask(old);
+	assert_int_equal(stat_path(dir).st_mode, S_IFDIR | 0755);
+	assert_int_equal(stat_path(m->point).st_mode, S_IFDIR | 01777);
+	write_file(m->path, "hello");
+	assert_int_equal(stat_path(m->path).st_mode & 0777, 0600 & ~old);
+}
+
 int main(void)
 {
 #define PRIVATE(test) TEST_WITH(setup, test, "private", SEG_POSIX)
@@ -331,6 +348,7 @@ int main(void)
 		PRIVATE(the_store_is_mounted_nowhere),
 		PRIVATE(others_cannot_look_into_the_daemon),
 		PRIVATE(the_parent_passes_mounts_on),
+		PRIVATE(the_umask_of_whoever_starts_it_does_not_matter),
 	};
 
 	return RUN_MOUNTED(tests);
