@@ -11,18 +11,23 @@
 
 #include "../libseg/cleanup.h"
 
-bool mountpoint_is_segfs(const char *path)
+dev_t mountpoint_device(const char *path)
 {
 	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
 	struct libmnt_fs *fs;
 	const char *type;
-	bool is;
+	dev_t dev;
 
 	fs = table ? mnt_table_find_target(table, path, MNT_ITER_BACKWARD) : NULL;
 	type = fs ? mnt_fs_get_fstype(fs) : NULL;
-	is = type && strcmp(type, "fuse.segfs") == 0;
+	dev = type && strcmp(type, "fuse.segfs") == 0 ? mnt_fs_get_devno(fs) : 0;
 	mnt_unref_table(table);
-	return is;
+	return dev;
+}
+
+bool mountpoint_is_segfs(const char *path)
+{
+	return mountpoint_device(path) != 0;
 }
 
 static int open_dir(const char *path)

@@ -3,10 +3,14 @@
 #define SEGFS_MOUNTPOINT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Is a segfs on top there, alive or dead? Asks the kernel's table and not the mount,
  * which may not answer. */
 bool mountpoint_is_segfs(const char *path);
+
+/* The device of the segfs that is on top there; 0: there is none. */
+dev_t mountpoint_device(const char *path);
 
 /**
  * mountpoint_claim() - make a directory ready for mounting.

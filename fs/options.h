@@ -26,8 +26,9 @@ struct options {
 	int preallocate;
 	int noro;
 	int help, version, check;
-	int fake;     /* mount -f: all but the mount */
-	bool private; /* @source is one */
+	int fake;         /* mount -f: all but the mount */
+	bool private;     /* @source is one */
+	dev_t mounts[16]; /* of workers before this one; the last comes first */
 	struct store_options store;
 	/* as given, for options_parse() to check */
 	struct {

@@ -59,6 +59,18 @@ int leave_terminal(void)
 	return 0;
 }
 
+/* What workers before this one were told, and the mounts that they left, which may be
+ * in use for a long time. */
+static void succeed(struct ns *ns, const struct options *opts)
+{
+	size_t n = sizeof(opts->mounts) / sizeof(opts->mounts[0]);
+
+	private_root_get(seg_store_fd(ns->nodes.store), &ns->root);
+	while (n-- > 0)
+		if (opts->mounts[n])
+			seg_store_add_mount(ns->nodes.store, opts->mounts[n]);
+}
+
 /* @path: of the store; NULL: /dev/shm */
 static int ns_init(struct ns *ns, const struct options *opts, const char *path)
 {
@@ -77,8 +89,8 @@ static int ns_init(struct ns *ns, const struct options *opts, const char *path)
 	r = seg_store_open(path, &ns->nodes.store);
 	if (r < 0)
 		return fail(path ? path : "/dev/shm", -r);
-	if (ns->flat) /* a worker before this one may have been told otherwise */
-		private_root_get(seg_store_fd(ns->nodes.store), &ns->root);
+	if (ns->flat)
+		succeed(ns, opts);
 	return 0;
 }
 
@@ -166,6 +178,8 @@ static int start(struct fuse_session *se, struct ns *ns, const char *mountpoint)
 	if (mount_session(se, mountpoint) < 0)
 		return -1;
 	ns->nodes.fuse_fd = fuse_session_fd(se);
+	if (ns->flat) /* the store is shown here, and nowhere else but by dead mounts */
+		seg_store_add_mount(ns->nodes.store, mountpoint_device(mountpoint));
 	if (session_receive_init(se) < 0 || (ns->passthrough && check_passthrough(ns) < 0)) {
 		fuse_session_unmount(se);
 		return -1;

@@ -48,6 +48,12 @@ static int await_ready(struct supervisor *s, int ready)
 	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
+static void remember_mount(struct options *opts)
+{
+	memmove(opts->mounts + 1, opts->mounts, sizeof(opts->mounts) - sizeof(opts->mounts[0]));
+	opts->mounts[0] = mountpoint_device(opts->mountpoint);
+}
+
 static int start_worker(struct supervisor *s)
 {
 	_cleanup_close_ int ready_read = -1, ready_write = -1;
@@ -69,6 +75,7 @@ static int start_worker(struct supervisor *s)
 	r = await_ready(s, ready_read);
 	if (r)
 		return r;
+	remember_mount(s->opts);
 	r = publish_read_only(&s->pub, s->opts->mountpoint);
 	if (r < 0)
 		fuse_log(FUSE_LOG_WARNING, "%s: no read-only view: %s\n", s->pub.ro, strerror(-r));

@@ -26,11 +26,20 @@ int seg_name_parse(const char *ref, struct seg_name *ret);
 void seg_name_format_posix(const char *name, char ref[static SEG_REF_SIZE]);
 void seg_name_format_sysv(int32_t key, int shmid, char ref[static SEG_REF_SIZE]);
 
+/* The segfs mounts that show what a store holds: their devices. */
+#define SEG_MOUNTS_MAX 16
+
+struct seg_mounts {
+	size_t n;
+	dev_t dev[SEG_MOUNTS_MAX];
+};
+
 struct seg {
 	const struct seg_backend *backend;
 	char *ref;
-	unsigned flags; /* SEG_READ_ONLY, SEG_PATH */
-	int fd;         /* POSIX, file: always; SysV: with SEG_PATH only; else -1 */
+	unsigned flags;           /* SEG_READ_ONLY, SEG_PATH */
+	int fd;                   /* POSIX, file: always; SysV: with SEG_PATH only; else -1 */
+	struct seg_mounts mounts; /* that show it; none: not known */
 	/* SysV */
 	int shmid;
 	struct seg_stat last; /* what a removed segment was, for as long as fd keeps it */
@@ -46,6 +55,7 @@ struct sysv_usage;
 struct seg_store {
 	int dirfd; /* O_PATH | O_DIRECTORY */
 	dev_t dev;
+	struct seg_mounts mounts; /* of seg_store_add_mount() */
 	struct sysv_usage *usage; /* allocated bytes of each SysV segment, or NULL */
 };
 

@@ -154,6 +154,8 @@ static int posix_open(struct seg_store *store, const struct seg_name *name, unsi
 	r = seg_new(backend_of(name), flags, &seg);
 	if (r < 0)
 		return r;
+	if (name->kind == SEG_POSIX)
+		seg->mounts = store->mounts;
 	r = open_once(store, name, seg);
 	/* It has lost its name while it was opened: to nobody, or to a successor. */
 	for (int i = 0; i < SEG_CREATE_TRIES && r == -ENOENT && seg->fd >= 0; i++) {
@@ -311,6 +313,8 @@ static int create_new(struct seg_store *store, const struct seg_name *name, uint
 	r = seg_new(backend_of(name), flags, &seg);
 	if (r < 0)
 		return r;
+	if (name->kind == SEG_POSIX)
+		seg->mounts = store->mounts;
 	fd = name->kind == SEG_POSIX ? create_unnamed(dirfd, name->path, size, mode, flags)
 				     : -EOPNOTSUPP;
 	if (fd == -EOPNOTSUPP || fd == -EISDIR) /* both mean: no O_TMPFILE here */

@@ -107,6 +107,15 @@ struct seg_store *seg_store_close(struct seg_store *store)
 	return NULL;
 }
 
+void seg_store_add_mount(struct seg_store *store, dev_t dev)
+{
+	struct seg_mounts *mounts = &store->mounts;
+
+	if (mounts->n == SEG_MOUNTS_MAX)
+		memmove(mounts->dev, mounts->dev + 1, --mounts->n * sizeof(dev));
+	mounts->dev[mounts->n++] = dev;
+}
+
 int seg_store_fd(const struct seg_store *store)
 {
 	return store->dirfd;

@@ -21,8 +21,6 @@
 #include "segfs.h"
 #include "usage.h"
 
-#define MOUNTS_MAX 16
-
 /* Linux' PROC_PID_INIT_INO: from here, /proc shows every process. */
 #define INIT_PID_NAMESPACE 0xEFFFFFFCU
 
@@ -32,8 +30,8 @@ struct target {
 	uint64_t dev, ino; /* its own; if it was named by a file on a mount: that file's */
 	unsigned own;      /* what it is to use that one: SEG_USER_DIRECT or SEG_USER_MOUNT */
 	uint64_t node;     /* its inode number on a mount */
-	uint64_t mounts[MOUNTS_MAX];
-	size_t n_mounts;
+	struct seg_mounts mounts;
+	bool private; /* these mounts, and no other */
 };
 
 struct scan {
@@ -66,41 +64,75 @@ static FILE *open_file(struct scan *scan, pid_t pid, const char *name)
 	return f;
 }
 
-static void add_mount(struct target *target, uint64_t dev)
+static bool has_mount(const struct target *target, dev_t dev)
 {
-	for (size_t i = 0; i < target->n_mounts; i++)
-		if (target->mounts[i] == dev)
-			return;
-	if (target->n_mounts < MOUNTS_MAX)
-		target->mounts[target->n_mounts++] = dev;
+	for (size_t i = 0; i < target->mounts.n; i++)
+		if (target->mounts.dev[i] == dev)
+			return true;
+	return false;
 }
 
-/* A mount is a device of its own. Which ones are segfs, its namespace tells. */
-static void add_mounts(struct scan *scan, pid_t pid)
+static void add_mount(struct target *target, dev_t dev)
 {
-	_cleanup_fclose_ FILE *f = open_file(scan, pid, "mountinfo");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
+	if (!has_mount(target, dev) && target->mounts.n < SEG_MOUNTS_MAX)
+		target->mounts.dev[target->mounts.n++] = dev;
+}
+
+/* The device of a line of mountinfo that is a segfs, else 0. */
+static dev_t segfs_device(const char *line, bool *host)
+{
 	unsigned major, minor;
 
+	if (!strstr(line, " - fuse.segfs ") || sscanf(line, "%*s %*s %u:%u", &major, &minor) != 2)
+		return 0;
+	*host = strstr(line, " - fuse.segfs host ");
+	return makedev(major, minor);
+}
+
+/* A mount is a device of its own. Which ones are segfs, its namespace tells. Those of
+ * private namespaces have segments of their own, whose inode numbers mean nothing here. */
+static void add_mounts(struct scan *scan, pid_t pid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	bool host;
+	dev_t dev;
+
+	if (scan->target.private)
+		return;
+	f = open_file(scan, pid, "mountinfo");
+	while (f && getline(&line, &size, f) > 0) {
+		dev = segfs_device(line, &host);
+		if (dev && host)
+			add_mount(&scan->target, dev);
+	}
+}
+
+/* A file that was reached by its path on a private namespace's mount. */
+static bool is_on_private_mount(uint64_t wanted)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	bool host;
+
 	while (f && getline(&line, &size, f) > 0)
-		if (strstr(line, " - fuse.segfs ") &&
-		    sscanf(line, "%*s %*s %u:%u", &major, &minor) == 2)
-			add_mount(&scan->target, makedev(major, minor));
+		if (segfs_device(line, &host) == wanted)
+			return !host;
+	return false;
 }
 
 /* How a file with this device and inode number is the segment: SEG_USER_* or 0. */
 static unsigned match(const struct target *target, uint64_t dev, uint64_t ino)
 {
+	if (target->private && has_mount(target, dev))
+		return ino == target->node ? SEG_USER_MOUNT : 0;
 	/* The device of SysV segments is the kernel's own and has no name: for them
-	 * map_kind() looks at the path. */
+	 * match_map() looks at the path. */
 	if (target->kind != SEG_SYSV && dev == target->dev && ino == target->ino)
 		return target->own;
-	if (ino == target->node)
-		for (size_t i = 0; i < target->n_mounts; i++)
-			if (target->mounts[i] == dev)
-				return SEG_USER_MOUNT;
-	return 0;
+	return ino == target->node && has_mount(target, dev) ? SEG_USER_MOUNT : 0;
 }
 
 static unsigned match_map(const struct target *target, const char *line)
@@ -256,6 +288,10 @@ static int set_target(struct seg *seg, struct target *ret)
 		ret->node = SEGFS_INO_SYSV | (uint32_t)st.shmid;
 	else if (usage_on_mount(seg->fd))
 		ret->own = SEG_USER_MOUNT;
+	ret->mounts = seg->mounts;
+	if (ret->mounts.n == 0 && is_on_private_mount(st.dev))
+		add_mount(ret, st.dev);
+	ret->private = ret->mounts.n > 0;
 	return 0;
 }
 

@@ -489,6 +489,18 @@ SEG_API struct seg_store *seg_store_close(struct seg_store *store);
  */
 SEG_API int seg_store_fstat(const struct seg_store *store, struct seg_stat *ret);
 
+/**
+ * seg_store_add_mount() - tell which segfs mount shows a store, for the daemon of one
+ * that no other mount shows.
+ * @dev: its device, as in stat(2)
+ *
+ * An inode number alone does not tell the segments of two mounts apart. Who uses a
+ * segment through this mount is a user of it, and nobody on a mount that was not told
+ * is. A mount whose daemon died may still be in use: it stays. The last 16 are kept, for
+ * handles that are opened later.
+ */
+SEG_API void seg_store_add_mount(struct seg_store *store, dev_t dev);
+
 /** seg_createat() - seg_create() in a store. */
 SEG_API int seg_createat(struct seg_store *store, const char *ref, uint64_t size, mode_t mode,
 			 unsigned flags, struct seg **ret);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* libseg takes paths in a private namespace wherever it takes a reference, and the
  * mount itself as a store. */
+#include <signal.h>
 #include <time.h>
 
 #include "mounted.h"
@@ -87,8 +88,7 @@ static void users_are_listed(void **state)
 	assert_ok(peer_map(peer, 0, 0, 0));
 	seg = open_seg(m->path, SEG_PATH);
 	assert_in_range(seg_users(seg, note_user, &found), 0, 1);
-	assert_int_equal(found.how & (SEG_USER_OPEN | SEG_USER_MAPPED),
-			 SEG_USER_OPEN | SEG_USER_MAPPED);
+	assert_int_equal(found.how, SEG_USER_OPEN | SEG_USER_MAPPED | SEG_USER_MOUNT);
 	seg_close(seg);
 }
 
@@ -108,6 +108,33 @@ static void a_shrink_under_a_mapping_is_refused(void **state)
 	peer_kill(peer);
 	assert_ok(seg_resize(seg, PAGE, 0));
 	seg_close(seg);
+}
+
+/* Two stores give out the same inode numbers. */
+static void users_in_another_namespace_are_none(void **state)
+{
+	struct mounted *m = *state;
+	const char *point = path_of(m, "%s/other", m->f->dir);
+	const char *path = path_of(m, "%s%s", point, m->ref);
+	struct peer *peer = peer_start(m->f, NULL);
+	struct found found = { .pid = peer->pid };
+	struct daemon other;
+	struct seg *seg, *theirs;
+
+	assert_ok(daemon_start_ns(&other, SEGFS_PROGRAM, "other", point, "size=1m", point));
+	theirs = create_seg(path, 2 * PAGE, 0);
+	seg = create_seg(m->path, 2 * PAGE, 0);
+	assert_int_equal(stat_seg(path).ino, stat_seg(m->path).ino);
+	assert_ok(peer_open(peer, path, 0));
+	assert_ok(peer_map(peer, 0, 0, 0));
+	assert_in_range(seg_users(seg, note_user, &found), 0, 1);
+	assert_int_equal(found.how, 0);
+	assert_int_equal(seg_resize(theirs, PAGE, 0), -EBUSY);
+	assert_ok(seg_resize(seg, PAGE, 0));
+	seg_close(theirs);
+	seg_close(seg);
+	peer_kill(peer);
+	assert_int_equal(daemon_end(&other, SIGTERM), 0);
 }
 
 /* The daemon takes it away when it has noticed: each look is a question to it. */
@@ -255,6 +282,7 @@ int main(void)
 		PRIVATE(a_segment_is_created_opened_and_told_about),
 		PRIVATE(users_of_every_sort_are_noticed),
 		PRIVATE(users_are_listed),
+		PRIVATE(users_in_another_namespace_are_none),
 		PRIVATE(a_shrink_under_a_mapping_is_refused),
 		PRIVATE(an_ephemeral_one_goes_with_its_last_user),
 		PRIVATE(the_mount_is_a_store),

@@ -100,6 +100,25 @@ static void segments_and_mappings_outlive_the_worker(void **state)
 	assert_nothing_left(m);
 }
 
+static void a_mapping_of_before_keeps_its_segment_from_being_cut(void **state)
+{
+	struct mounted *m = *state;
+	struct peer *peer = peer_start(m->f, NULL);
+	struct seg *seg = create_seg(m->path, 2 * PAGE, 0);
+
+	assert_ok(peer_open(peer, m->path, 0));
+	assert_ok(peer_map(peer, 0, 0, 0));
+	peer_close(peer);
+	seg_close(seg);
+	for (int i = 0; i < 2; i++) {
+		kill_worker(m);
+		assert_int_equal(try(truncate(m->path, (off_t)PAGE)), -EBUSY);
+		assert_int_equal(peer_read(peer, PAGE), 0);
+	}
+	peer_kill(peer);
+	assert_ok(truncate(m->path, (off_t)PAGE));
+}
+
 static void descriptors_outlive_the_worker(void **state)
 {
 	struct mounted *m = *state;
@@ -335,6 +354,7 @@ int main(void)
 #define PRIVATE(test) TEST_WITH(setup, test, "private", SEG_POSIX)
 	const struct CMUnitTest tests[] = {
 		PRIVATE(segments_and_mappings_outlive_the_worker),
+		PRIVATE(a_mapping_of_before_keeps_its_segment_from_being_cut),
 		PRIVATE(descriptors_outlive_the_worker),
 		PRIVATE(one_worker_after_the_other_is_replaced),
 		PRIVATE(a_worker_that_always_dies_is_given_up),
