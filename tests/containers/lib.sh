@@ -2,6 +2,7 @@
 # Sourced by the tests beside it, which with_mount runs: SEGFS, DIR, POINT and DAEMON
 # are its. All that is started ends with the test's pid namespace.
 set -uo pipefail
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin # what is bound into containers is run outside, too
 
 # shellcheck disable=SC2034  # for the tests
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
