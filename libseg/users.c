@@ -39,6 +39,7 @@ struct scan {
 	int proc;
 	bool all_in_sight; /* /proc shows every process of the machine */
 	bool denied;       /* one of them could not be looked at */
+	bool careful;      /* take what may be a user for one */
 	unsigned what;     /* SEG_USER_OPEN, SEG_USER_MAPPED: which are to be looked for */
 	seg_user_fn *fn;
 	void *arg;
@@ -148,6 +149,47 @@ static unsigned match_map(const struct target *target, const char *line)
 	return how ? how | SEG_USER_MAPPED : 0;
 }
 
+static bool lists_device(FILE *mountinfo, dev_t dev)
+{
+	_cleanup_free_ char *line = NULL;
+	unsigned major, minor;
+	size_t size = 0;
+
+	while (mountinfo && getline(&line, &size, mountinfo) > 0)
+		if (sscanf(line, "%*s %*s %u:%u", &major, &minor) == 2 &&
+		    makedev(major, minor) == dev)
+			return true;
+	return false;
+}
+
+static bool is_mounted(struct scan *scan, pid_t pid, dev_t dev)
+{
+	_cleanup_fclose_ FILE *own = fopen("/proc/self/mountinfo", "re");
+	_cleanup_fclose_ FILE *theirs = open_file(scan, pid, "mountinfo");
+
+	return lists_device(own, dev) || lists_device(theirs, dev);
+}
+
+/* A mount whose daemon died is taken away when another begins, and what was mapped
+ * through it stays mapped: then the device is nobody's, and the inode number is all that
+ * tells. */
+static bool may_be_left(struct scan *scan, pid_t pid, const char *line)
+{
+	unsigned major, minor;
+	uint64_t ino;
+	int path = 0;
+
+	if (scan->target.private ||
+	    sscanf(line, "%*s %*s %*s %x:%x %" SCNu64 " %n", &major, &minor, &ino, &path) != 3)
+		return false;
+	line += path;
+	if (major != 0 || ino != scan->target.node || *line != '/' ||
+	    strncmp(line, "/memfd:", 7) == 0 || strncmp(line, "/SYSV", 5) == 0 ||
+	    strncmp(line, "/dev/zero", 9) == 0)
+		return false;
+	return !is_mounted(scan, pid, makedev(major, minor));
+}
+
 static unsigned scan_maps(struct scan *scan, pid_t pid)
 {
 	_cleanup_fclose_ FILE *f = open_file(scan, pid, "maps");
@@ -155,8 +197,11 @@ static unsigned scan_maps(struct scan *scan, pid_t pid)
 	unsigned how = 0;
 	size_t size = 0;
 
-	while (f && getline(&line, &size, f) > 0)
+	while (f && getline(&line, &size, f) > 0) {
 		how |= match_map(&scan->target, line);
+		if (!how && scan->careful && may_be_left(scan, pid, line))
+			how = SEG_USER_MAPPED | SEG_USER_MOUNT;
+	}
 	if (f && ferror(f))
 		scan->denied = true;
 	return how;
@@ -342,7 +387,9 @@ static bool has_capability(int capability)
 int users_map_beside(struct seg *seg, pid_t pid)
 {
 	pid_t self = process_of(pid);
-	struct scan scan = { .what = SEG_USER_MAPPED, .fn = is_other, .arg = &self };
+	struct scan scan = {
+		.what = SEG_USER_MAPPED, .careful = true, .fn = is_other, .arg = &self
+	};
 	int r;
 
 	r = set_target(seg, &scan.target);

@@ -168,6 +168,27 @@ static void a_worker_that_always_dies_is_given_up(void **state)
 	assert_false(is_mount(m->point));
 }
 
+static void also_where_the_host_mount_was_replaced(void **state)
+{
+	struct mounted *m = *state;
+	struct peer *peer = peer_start(m->f, NULL);
+	struct seg *seg = create_seg(m->path, 2 * PAGE, 0);
+
+	assert_ok(peer_open(peer, m->path, 0));
+	assert_ok(peer_map(peer, 0, 0, 0));
+	peer_close(peer);
+	seg_close(seg);
+	mounted_restart(m, SIGKILL);
+	assert_int_equal(try(truncate(m->path, (off_t)PAGE)), -EBUSY);
+	assert_int_equal(try(truncate(m->direct, (off_t)PAGE)), 0); /* not ours to refuse */
+	assert_ok(truncate(m->direct, 2 * (off_t)PAGE));
+	seg = open_seg(m->ref, 0);
+	assert_int_equal(seg_resize(seg, PAGE, 0), -EBUSY);
+	peer_kill(peer);
+	assert_ok(seg_resize(seg, PAGE, 0));
+	seg_close(seg);
+}
+
 /* -- the end --------------------------------------------------------------------------- */
 
 static void signals_end_it_and_leave_nothing(void **state)
@@ -355,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PRIVATE(segments_and_mappings_outlive_the_worker),
 		PRIVATE(a_mapping_of_before_keeps_its_segment_from_being_cut),
+		MOUNTED_POSIX(also_where_the_host_mount_was_replaced),
 		PRIVATE(descriptors_outlive_the_worker),
 		PRIVATE(one_worker_after_the_other_is_replaced),
 		PRIVATE(a_worker_that_always_dies_is_given_up),
