@@ -19,15 +19,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "seg.h"
+
 #define BIG_SIZE ((size_t)256 << 20)
 #define PAGE     ((size_t)4096)
 #define IO_PAGES 1024
 #define BATCHES  20
 #define LS_FILES 5000
+#define GC_FILES 10000
 
 struct bench {
 	const char *prefix; /* of the names of all files made here */
 	int fd;             /* of the row's one file, where it has one */
+	struct seg *seg;    /* the same by libseg */
 	char page[PAGE];
 };
 
@@ -295,13 +299,108 @@ static double row_ls(struct bench *b)
 	return median(ns, 3);
 }
 
+/* By libseg, which takes a path for a file: the directory may be a mount. */
+static struct name ref_of(const struct bench *b, unsigned i)
+{
+	struct name ref;
+
+	snprintf(ref.bytes, sizeof(ref.bytes), "./%s-%u", b->prefix, i);
+	return ref;
+}
+
+static void check(int r, const char *what)
+{
+	if (r < 0)
+		errx(1, "%s: %s", what, strerror(-r));
+}
+
+static void op_in_use(struct bench *b, unsigned i)
+{
+	(void)i;
+	check(seg_in_use(b->seg), "seg_in_use");
+}
+
+static void op_destroy(struct bench *b, unsigned i)
+{
+	struct name ref = ref_of(b, i);
+
+	check(seg_destroy(ref.bytes, SEG_IF_UNUSED), ref.bytes);
+}
+
+static double row_in_use(struct bench *b)
+{
+	double ns;
+
+	op_create(b, 0);
+	check(seg_open(ref_of(b, 0).bytes, SEG_PATH, &b->seg), "seg_open");
+	ns = time_op(b, op_in_use, 200);
+	b->seg = seg_close(b->seg);
+	op_unlink(b, 0);
+	return ns;
+}
+
+static double row_in_use_busy(struct bench *b)
+{
+	struct seg *user;
+	double ns;
+
+	op_create(b, 0);
+	check(seg_open(ref_of(b, 0).bytes, 0, &user), "seg_open");
+	check(seg_open(ref_of(b, 0).bytes, SEG_PATH, &b->seg), "seg_open");
+	ns = time_op(b, op_in_use, 200);
+	b->seg = seg_close(b->seg);
+	seg_close(user);
+	op_unlink(b, 0);
+	return ns;
+}
+
+static double row_destroy(struct bench *b)
+{
+	each(b, op_create, 100 * BATCHES);
+	return time_op(b, op_destroy, 100);
+}
+
+static double collect(struct bench *b)
+{
+	char pattern[sizeof(struct name) + 8];
+	const struct seg_gc_filter filter = { .kind = SEG_POSIX,
+					      .pattern = pattern,
+					      .uid = (uid_t)-1 };
+	struct seg_store *store;
+	double start;
+	int count;
+
+	snprintf(pattern, sizeof(pattern), "/%s-*", b->prefix);
+	check(seg_store_open(".", &store), "seg_store_open");
+	start = now_ns();
+	count = seg_gcat(store, &filter, NULL, NULL);
+	start = now_ns() - start;
+	seg_store_close(store);
+	if (count != GC_FILES)
+		errx(1, "gc took %d of %d", count, GC_FILES);
+	return start;
+}
+
+static double row_gc(struct bench *b)
+{
+	double ns[3];
+
+	for (int i = 0; i < 3; i++) {
+		each(b, op_create, GC_FILES);
+		ns[i] = collect(b);
+	}
+	return median(ns, 3);
+}
+
 static const struct row {
 	const char *name;
 	double (*run)(struct bench *b);
 } rows[] = {
-	{ "memset", row_memset }, { "touch", row_touch },   { "pread", row_pread },
-	{ "pwrite", row_pwrite }, { "map", row_map },       { "stat", row_stat },
-	{ "create", row_create }, { "unlink", row_unlink }, { "ls", row_ls },
+	{ "memset", row_memset }, { "touch", row_touch },      { "pread", row_pread },
+	{ "pwrite", row_pwrite }, { "map", row_map },          { "stat", row_stat },
+	{ "create", row_create }, { "unlink", row_unlink },    { "ls", row_ls },
+	{ "inuse", row_in_use },  { "busy", row_in_use_busy }, { "destroy", row_destroy },
+	{ "gc", row_gc },
 };
 
 int main(int argc, char **argv)

@@ -20,6 +20,10 @@ ROWS = {
     "create": ("create+truncate+close", "µs"),
     "unlink": ("unlink", "µs"),
     "ls": ("ls -l of 5000", "ms"),
+    "inuse": ("in use? of an idle one", "µs"),
+    "busy": ("in use? of a busy one", "µs"),
+    "destroy": ("destroy if unused", "µs"),
+    "gc": ("gc of 10000", "ms"),
 }
 SCALE = {"µs": 1e3, "ms": 1e6}
 
@@ -29,8 +33,14 @@ def in_unit(ns, unit):
 
 
 def cell(times, unit):
+    if not times:
+        return "–"
     values = sorted(in_unit(ns, unit) for ns in times)
     return f"{median(values):.4g} ({values[0]:.4g}–{values[-1]:.4g})"
+
+
+def ratio(times, base):
+    return f"{median(a / b for a, b in zip(times, base)):.2f}" if times and base else "–"
 
 
 def print_table(lines):
@@ -61,10 +71,7 @@ def main():
             [[f"time ÷ {base}", *others]]
             + [
                 [ROWS[row][0]]
-                + [
-                    f"{median(a / b for a, b in zip(times[row, c], times[row, base])):.2f}"
-                    for c in others
-                ]
+                + [ratio(times[row, c], times[row, base]) for c in others]
                 for row in rows
             ]
         )
