@@ -72,7 +72,8 @@ struct seg_backend {
 		      bool if_unused);
 	int (*list)(struct seg_store *store, unsigned flags, seg_list_fn *fn, void *arg);
 	int (*statvfs)(struct seg_store *store, struct statvfs *ret);
-	int (*map)(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret);
+	/* flags: SEG_READ_ONLY or SEG_PRIVATE; a length of 0 becomes the rest */
+	int (*map)(struct seg *seg, uint64_t offset, size_t *length, unsigned flags, void **ret);
 	int (*resize)(struct seg *seg, uint64_t size, unsigned flags, pid_t pid);
 	int (*in_use)(struct seg *seg);
 	int (*fstat)(struct seg *seg, struct seg_stat *ret);

@@ -470,19 +470,20 @@ static int posix_statvfs(struct seg_store *store, struct statvfs *ret)
 	return 0;
 }
 
-static int posix_map(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret)
+static int posix_map(struct seg *seg, uint64_t offset, size_t *length, unsigned flags, void **ret)
 {
+	int prot = flags & SEG_READ_ONLY ? PROT_READ : PROT_READ | PROT_WRITE;
 	struct stat st;
 	void *addr;
 	int r;
 
 	if (fstat(seg->fd, &st) < 0)
 		return -errno;
-	r = seg_check_range((uint64_t)st.st_size, offset, &length);
+	r = seg_check_range((uint64_t)st.st_size, offset, length);
 	if (r < 0)
 		return r;
-	addr = mmap(NULL, length, read_only ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED,
-		    seg->fd, (off_t)offset);
+	addr = mmap(NULL, *length, prot, flags & SEG_PRIVATE ? MAP_PRIVATE : MAP_SHARED, seg->fd,
+		    (off_t)offset);
 	if (addr == MAP_FAILED)
 		return -errno;
 	*ret = addr;

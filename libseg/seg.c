@@ -365,13 +365,48 @@ int seg_check_range(uint64_t size, uint64_t offset, size_t *length)
 	return *length > 0 && *length <= size - offset ? 0 : -EINVAL;
 }
 
+static int advise(void *addr, size_t length, unsigned flags)
+{
+	bool to_read = flags & (SEG_READ_ONLY | SEG_PRIVATE);
+
+	if (flags & SEG_HUGE)
+		(void)madvise(addr, length, MADV_HUGEPAGE); /* a wish */
+	if (!(flags & SEG_POPULATE))
+		return 0;
+	/* Unlike MAP_POPULATE these say when it did not work. */
+	if (madvise(addr, length, to_read ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) == 0)
+		return 0;
+	switch (errno) {
+	case EFAULT: /* touching a page would have been a SIGBUS */
+		return -ENOSPC;
+	case EINVAL:
+		return -EOPNOTSUPP;
+	}
+	return -errno;
+}
+
 int seg_map(struct seg *seg, uint64_t offset, size_t length, unsigned flags, void **ret)
 {
-	if (flags & ~SEG_READ_ONLY)
+	void *addr;
+	int r;
+
+	if (flags & ~(SEG_READ_ONLY | SEG_PRIVATE | SEG_POPULATE | SEG_HUGE) ||
+	    (flags & SEG_READ_ONLY && flags & SEG_PRIVATE))
 		return -EINVAL;
 	if (seg->flags & SEG_PATH)
 		return -EBADF;
-	return seg->backend->map(seg, offset, length, (seg->flags | flags) & SEG_READ_ONLY, ret);
+	if (!(flags & SEG_PRIVATE))
+		flags |= seg->flags & SEG_READ_ONLY;
+	r = seg->backend->map(seg, offset, &length, flags & (SEG_READ_ONLY | SEG_PRIVATE), &addr);
+	if (r < 0)
+		return r;
+	r = advise(addr, length, flags);
+	if (r < 0) {
+		seg_unmap(addr, length);
+		return r;
+	}
+	*ret = addr;
+	return 0;
 }
 
 /* For SysV as well: the kernel counts an attach down when its pages are unmapped. */

@@ -528,22 +528,24 @@ static int cut_window(char *addr, uint64_t size, uint64_t offset, size_t length)
 	return 0;
 }
 
-static int sysv_map(struct seg *seg, uint64_t offset, size_t length, bool read_only, void **ret)
+static int sysv_map(struct seg *seg, uint64_t offset, size_t *length, unsigned flags, void **ret)
 {
 	struct shmid_ds ds;
 	void *addr = NULL;
 	int r;
 
+	if (flags & SEG_PRIVATE) /* an attach is always shared */
+		return -EOPNOTSUPP;
 	r = get_ds(seg->shmid, &ds);
 	if (r < 0)
 		return r;
-	r = seg_check_range(ds.shm_segsz, offset, &length);
+	r = seg_check_range(ds.shm_segsz, offset, length);
 	if (r < 0)
 		return r;
-	r = attach(seg->shmid, read_only ? SHM_RDONLY : 0, &addr);
+	r = attach(seg->shmid, flags & SEG_READ_ONLY ? SHM_RDONLY : 0, &addr);
 	if (r < 0)
 		return r;
-	r = cut_window(addr, ds.shm_segsz, offset, length);
+	r = cut_window(addr, ds.shm_segsz, offset, *length);
 	if (r < 0) {
 		munmap(addr, ds.shm_segsz);
 		return r;

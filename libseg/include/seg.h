@@ -88,6 +88,16 @@ enum seg_flags {
 	SEG_IF_UNUSED = 1 << 5,
 	/* seg_resize(): shrink it even under somebody's mapping */
 	SEG_FORCE = 1 << 6,
+	/* seg_map(): make every page present now, so that none is faulted in later; what
+	 * has no memory yet gets it. A private mapping still copies at the first write. */
+	SEG_POPULATE = 1 << 7,
+	/* seg_map(), POSIX and files: copy-on-write: what is written here nobody else
+	 * sees. Can be written on a handle for reading, too. */
+	SEG_PRIVATE = 1 << 8,
+	/* seg_map(): ask for huge pages (madvise(2)): a wish, which the kernel grants where
+	 * the tmpfs is mounted with huge=advise or more; for SysV, where
+	 * /sys/kernel/mm/transparent_hugepage/shmem_enabled says so */
+	SEG_HUGE = 1 << 9,
 };
 
 /* Bits of seg_stat.flags. */
@@ -287,23 +297,27 @@ SEG_API int seg_gc(const struct seg_gc_filter *filter, seg_gc_fn *fn, void *arg)
  */
 
 /**
- * seg_map() - map an open segment, shared.
+ * seg_map() - map an open segment, shared unless told otherwise.
  * @offset: bytes from its start, a multiple of the page size
  * @length: bytes; 0 means all from @offset to the end. Any length is taken,
  *          the mapping itself is whole pages.
- * @flags:  0, or SEG_READ_ONLY (implied by a handle opened so)
+ * @flags:  SEG_READ_ONLY (implied by a handle opened so), SEG_PRIVATE (instead),
+ *          SEG_POPULATE, SEG_HUGE
  * @ret:    the address of byte @offset, for seg_unmap()
  *
  * The range is checked against the size that the kernel tells now.
  *
  * Return: 0, or
  *   -EINVAL  @offset is no multiple of the page size, or the range is not
- *            within the segment, or empty
+ *            within the segment, or empty; SEG_PRIVATE with SEG_READ_ONLY
  *   -EACCES  no permission to write (SysV says it here, not at seg_open())
  *   -EBADF   a SEG_PATH handle
  *   -ENODEV  a file whose file system cannot map it shared
  *   -ENOENT  a SysV segment that has been removed, and whose last user is gone
  *   -ENOMEM  no address space left
+ *   -ENOSPC  SEG_POPULATE: no memory for a page; nothing is mapped then, and pages
+ *            that got memory keep it
+ *   -EOPNOTSUPP  SEG_PRIVATE of SysV; SEG_POPULATE before Linux 5.14
  */
 SEG_API int seg_map(struct seg *seg, uint64_t offset, size_t length, unsigned flags, void **ret);
 
@@ -461,6 +475,56 @@ SEG_API int seg_setxattr(struct seg *seg, const char *name, const void *value, s
 			 int flags);
 SEG_API int seg_removexattr(struct seg *seg, const char *name);
 SEG_API ssize_t seg_listxattr(const struct seg *seg, char *list, size_t size);
+
+/* -------------------------------------------------------------------------
+ * Waiting for each other
+ *
+ * A 32-bit word in a segment is what processes wait at: any aligned word, in any
+ * shared mapping of the segment, through a mount or not, with nothing to set up. It is
+ * futex(2), not private: whoever calls that on the same word takes part. In a private
+ * mapping (SEG_PRIVATE) one meets only oneself. These may be called by any thread.
+ */
+
+/**
+ * seg_wait() - wait until somebody wakes the waiters of a word.
+ * @addr:     the word, a multiple of 4; reading it must be allowed
+ * @expected: wait only if the word is this: checked in one step with going to sleep, so
+ *            a change followed by seg_wake() is never missed
+ * @timeout:  for how long (CLOCK_MONOTONIC, which stands still in suspend); NULL: for ever
+ *
+ * A return of 0 does not say that the word has changed: look, and wait again.
+ *
+ * Return: 0, or
+ *   -EAGAIN     the word is not @expected
+ *   -ETIMEDOUT  not within @timeout
+ *   -EINTR      a signal handler has run (without @timeout: one without SA_RESTART); what
+ *               is left of @timeout is the caller's to know
+ *   -EINVAL     @addr is no multiple of 4, or @timeout is negative or malformed
+ *   -EFAULT     nothing is mapped there
+ */
+SEG_API int seg_wait(void *addr, uint32_t expected, const struct timespec *timeout);
+
+/**
+ * seg_wait_unless() - seg_wait() that another thread can end, without waking anybody else.
+ * @stop: a word of the caller's; when it is not 0, nothing is waited for. To end a wait
+ *        that has begun: set it, then seg_wake() it.
+ *
+ * Before Linux 5.16 it can take 0.1 s to end.
+ *
+ * Return: as seg_wait(), or -ECANCELED (@stop is not 0). Where both come together, the
+ * waker has woken somebody: it is 0.
+ */
+SEG_API int seg_wait_unless(void *addr, uint32_t expected, const struct timespec *timeout,
+			    uint32_t *stop);
+
+/**
+ * seg_wake() - wake those who wait at a word.
+ * @count: how many at most; INT_MAX: all. Those who have waited longest come first.
+ *
+ * Return: how many were woken, -EINVAL (@addr is no multiple of 4, or @count is
+ * negative), -EFAULT.
+ */
+SEG_API int seg_wake(void *addr, int count);
 
 /* -------------------------------------------------------------------------
  * Stores

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Windows onto a segment: which there are, what they show, what they never do. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "fixture.h"
 #include "peer.h"
@@ -207,6 +209,107 @@ static void the_attach_of_a_killed_peer_is_gone(void **state)
 	assert_int_equal(stat_seg(f->ref).nattch, 0);
 }
 
+/* The pages of a mapping that are present, of the first 64. */
+static unsigned count_present(void *addr, size_t length)
+{
+	unsigned char pages[64] = { 0 };
+	unsigned count = 0;
+
+	assert_ok(mincore(addr, length, pages));
+	for (size_t i = 0; i < 64; i++)
+		count += pages[i] & 1;
+	return count;
+}
+
+static void populate_gives_each_page_its_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct seg *seg = create_seg(f->ref, 64 * PAGE, 0);
+	void *addr = map_seg(seg, 0, 0, 0);
+
+	assert_int_equal(count_present(addr, 64 * PAGE), 0);
+	assert_ok(seg_unmap(addr, 64 * PAGE));
+	addr = map_seg(seg, 0, 0, SEG_POPULATE | SEG_HUGE);
+	assert_int_equal(count_present(addr, 64 * PAGE), 64);
+	assert_ok(seg_unmap(addr, 64 * PAGE));
+	addr = map_seg(seg, PAGE, 3 * PAGE, SEG_POPULATE | SEG_READ_ONLY);
+	assert_ok(seg_unmap(addr, 3 * PAGE));
+	seg_close(seg);
+}
+
+static void populate_of_a_full_store_is_enospc(void **state)
+{
+	struct fixture *f = *state;
+	char ref[PATH_MAX];
+	struct seg *seg;
+	void *addr = NULL;
+
+	snprintf(ref, sizeof(ref), "%s/x", fixture_tmpfs(f, "size=64k"));
+	seg = create_seg(ref, 64 * PAGE, 0);
+	assert_int_equal(seg_map(seg, 0, 0, SEG_POPULATE, &addr), -ENOSPC);
+	assert_null(addr);
+	seg_close(seg);
+}
+
+static void a_private_mapping_keeps_its_writes_to_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct seg *seg = create_seg(f->ref, 2 * PAGE, 0),
+		   *reader = open_seg(f->ref, SEG_READ_ONLY);
+	unsigned char *shared = map_seg(seg, 0, 0, 0);
+	unsigned char *copies[] = { map_seg(seg, 0, 0, SEG_PRIVATE),
+				    map_seg(reader, 0, 0, SEG_PRIVATE | SEG_POPULATE) };
+
+	shared[1] = 's';
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(copies[i][1], 's');
+		copies[i][0] = 'p';
+		assert_int_equal(shared[0], 0);
+		assert_ok(seg_unmap(copies[i], 2 * PAGE));
+	}
+	assert_ok(seg_unmap(shared, 2 * PAGE));
+	seg_close(seg);
+	seg_close(reader);
+}
+
+static void an_attach_is_never_private(void **state)
+{
+	struct fixture *f = *state;
+	struct seg *seg = create_seg(f->ref, PAGE, 0);
+	void *addr = NULL;
+
+	assert_int_equal(seg_map(seg, 0, 0, SEG_PRIVATE, &addr), -EOPNOTSUPP);
+	assert_null(addr);
+	assert_int_equal(stat_seg(f->ref).nattch, 0);
+	seg_close(seg);
+}
+
+static void huge_pages_come_where_the_file_system_gives_them(void **state)
+{
+	struct fixture *f = *state;
+	const size_t huge = 2 << 20;
+	char ref[PATH_MAX], line[256];
+	unsigned long kib = 0, found;
+	struct seg *seg;
+	void *addr;
+	FILE *smaps;
+
+	snprintf(ref, sizeof(ref), "%s/x", fixture_tmpfs(f, "huge=advise"));
+	seg = create_seg(ref, 4 * huge, 0);
+	addr = map_seg(seg, 0, 0, SEG_HUGE | SEG_POPULATE);
+	smaps = fopen("/proc/self/smaps", "re");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps))
+		if (sscanf(line, "ShmemPmdMapped: %lu kB", &found) == 1)
+			kib += found;
+	fclose(smaps);
+	assert_ok(seg_unmap(addr, 4 * huge));
+	seg_close(seg);
+	if (kib == 0)
+		skip_because("the kernel had no huge page to give");
+	assert_true(kib >= huge / 1024);
+}
+
 static void illegal_arguments_are_einval(void **state)
 {
 	struct fixture *f = *state;
@@ -217,6 +320,7 @@ static void illegal_arguments_are_einval(void **state)
 	assert_int_equal(seg_map(seg, 0, 0, SEG_EXCLUSIVE, &addr), -EINVAL);
 	assert_int_equal(seg_map(seg, 0, 0, SEG_PATH, &addr), -EINVAL);
 	assert_int_equal(seg_map(seg, 0, 0, 1u << 31, &addr), -EINVAL);
+	assert_int_equal(seg_map(seg, 0, 0, SEG_PRIVATE | SEG_READ_ONLY, &addr), -EINVAL);
 	assert_null(addr);
 	mapped = (char *)map_seg(seg, 0, 0, 0);
 	assert_int_equal(seg_unmap(mapped + 1, PAGE), -EINVAL);
@@ -251,6 +355,11 @@ int main(void)
 		TEST_EACH_KIND(a_write_to_a_read_only_mapping_is_fatal),
 		TEST_EACH_KIND(a_mapping_outlives_its_handle_and_the_name),
 		TEST_SYSV(the_attach_of_a_killed_peer_is_gone),
+		TEST_EACH_KIND(populate_gives_each_page_its_memory),
+		TEST_FILE(populate_of_a_full_store_is_enospc),
+		TEST_FILES(a_private_mapping_keeps_its_writes_to_itself),
+		TEST_SYSV(an_attach_is_never_private),
+		TEST_FILE(huge_pages_come_where_the_file_system_gives_them),
 		TEST_EACH_KIND(illegal_arguments_are_einval),
 		TEST_SYSV(a_segment_that_is_gone_is_enoent),
 	};
