@@ -4,8 +4,8 @@
  * Shared memory segments, POSIX and System V: memory that several processes map.
  *
  * A segment's bytes are its own: no header stands in front of them, so programs in C,
- * Python and anything else see the same segment. Nothing here orders accesses of several
- * processes: use `Atomics` on an integer view for that.
+ * Python and anything else see the same segment. To order accesses of several processes, use
+ * `Atomics` on an integer view, {@link Segment.wait} and {@link Mutex}.
  *
  * **Errors.** Arguments are checked first: a `TypeError` with the code
  * `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, or a `RangeError` with the code
@@ -40,8 +40,8 @@ export interface SystemError extends Error {
   path?: string;
 }
 
-/** Which part of a segment to map; all of it by default. */
-export interface WindowOptions {
+/** Which part of a segment to map, all of it by default, and how. */
+export interface MapOptions {
   /**
    * The byte of the segment where the buffer begins: a multiple of 8, so that each kind of
    * typed array can be laid over the buffer. It need not be a multiple of the page size.
@@ -49,9 +49,28 @@ export interface WindowOptions {
   offset?: number | bigint;
   /** Bytes, 1 or more; by default all that follows. */
   length?: number | bigint;
+  /**
+   * Make every page present now, instead of one by one at the first touch, which is much
+   * slower; `ENOSPC` where there is no memory. Linux 5.14. Default: `false`.
+   */
+  populate?: boolean;
+  /**
+   * Ask for pages of 2 MiB: a wish, which the kernel grants where the tmpfs is mounted with
+   * `huge=advise` or more, and for System V where
+   * /sys/kernel/mm/transparent_hugepage/shmem_enabled says so. Default: `false`.
+   */
+  hugePages?: boolean;
+  /**
+   * `buffer` is a SharedArrayBuffer: it can be posted to workers, and `Atomics.wait()`
+   * takes it (among the threads of one process; for others there is {@link Segment.wait}).
+   * Node 22.23.3, 24.16 and 26.1 can have any; older ones only where `offset` and the
+   * length are multiples of 64 KiB, up to 4 GiB: else a `RangeError` with the code
+   * `ERR_SHARED_BUFFER_UNAVAILABLE`. Default: `false`.
+   */
+  sharedBuffer?: boolean;
 }
 
-export interface CreateOptions extends WindowOptions {
+export interface CreateOptions extends MapOptions {
   /** The nine permission bits, from which the umask is taken away. Default: `0o600`. */
   mode?: number;
   /** Fail with `EEXIST` if it is there already. Default: `false`. */
@@ -61,14 +80,28 @@ export interface CreateOptions extends WindowOptions {
    * a SIGBUS that kills the process when it first touches a page. Default: `false`.
    */
   preallocate?: boolean;
+  /**
+   * Destroyed when its last user is gone: by this process, when it closes it or exits; after
+   * that by the daemon of a mount that shows it, or {@link gc}. Signals are not caught: a
+   * process that is killed leaves it to these. Not for System V (`EOPNOTSUPP`). Default:
+   * `false`.
+   */
+  ephemeral?: boolean;
 }
 
-export interface OpenOptions extends WindowOptions {
+export interface OpenOptions extends MapOptions {
   /**
    * Map for reading only, for which permission to read is enough. JavaScript has no
-   * read-only ArrayBuffer: **a write to it kills the process** (SIGSEGV). Default: `false`.
+   * read-only ArrayBuffer: **a write to it kills the process** (SIGSEGV). `private` is the
+   * safe way. Default: `false`.
    */
   readOnly?: boolean;
+  /**
+   * Copy-on-write: what is written to the buffer stays in it, and nobody else sees it.
+   * Permission to read is enough. Not for System V (`EOPNOTSUPP`), nor together
+   * with `readOnly`. Default: `false`.
+   */
+  private?: boolean;
 }
 
 /**
@@ -82,7 +115,7 @@ export interface OpenOptions extends WindowOptions {
  * If another program makes the segment smaller, touching what was cut off kills the
  * process (SIGBUS).
  */
-export interface Segment {
+export interface Segment<B extends ArrayBuffer | SharedArrayBuffer = ArrayBuffer> {
   /**
    * The memory itself. Two Segments have two buffers, of the same memory if they are of
    * the same segment. It counts in `process.memoryUsage().external`.
@@ -90,7 +123,7 @@ export interface Segment {
    * To give it to a worker, post the reference and open it there: Node.js does not transfer
    * such a buffer (`postMessage` copies it on Node 20, and throws a `DataCloneError` later).
    */
-  readonly buffer: ArrayBuffer;
+  readonly buffer: B;
   /** The size in bytes of the whole segment when it was mapped. */
   readonly size: number;
   readonly kind: Kind;
@@ -103,9 +136,108 @@ export interface Segment {
    * `ArrayBuffer.prototype.transfer()`: that is unmapped when it is garbage collected.
    *
    * Let asynchronous operations on views of the buffer (`fs.read()`, `zlib.deflate()`)
-   * end first: they run in other threads.
+   * end first: they run in other threads. Pending `waitAsync()` and `lockAsync()` reject
+   * (`ERR_INVALID_STATE`).
+   *
+   * A SharedArrayBuffer can't be detached: it becomes memory of this process alone, zeroed.
    */
   close(): void;
+  /** `close()`, for `using` (where the runtime has it). */
+  [Symbol.dispose](): void;
+
+  /**
+   * A view of the buffer, such as `segment.as(Float64Array)`, `segment.as(DataView)` or
+   * `segment.as(Buffer)`.
+   *
+   * @param byteOffset default: 0
+   * @param length in elements (DataView, Buffer: bytes); default: as many whole ones as fit
+   */
+  as<V>(type: ViewType<V, B>, byteOffset?: number, length?: number): V;
+
+  /**
+   * Wait until another process (or thread) calls {@link Segment.notify} for a word, as
+   * `Atomics.wait()` does: it sleeps only if the word is `expected`, checked in one step
+   * with going to sleep. The word is a futex, so it also meets C programs (`seg_wait()`,
+   * `futex(2)`). The thread, and its event loop, are blocked.
+   *
+   * @param index of the word: `new Int32Array(segment.buffer)[index]`
+   * @param timeout in milliseconds; default: no end
+   * @returns `'ok'`: woken, which does not say that the word has changed: look, and wait
+   *   again
+   */
+  wait(index: number, expected: number, timeout?: number): WaitResult;
+  /**
+   * The same without blocking: it waits in a thread of its own. The process does not end
+   * meanwhile.
+   */
+  waitAsync(index: number, expected: number, options?: WaitOptions): Promise<WaitResult>;
+  /**
+   * Wake those who wait at a word, in whatever process. Change the word first.
+   *
+   * @param count how many at most; default: all
+   * @returns how many there were
+   */
+  notify(index: number, count?: number): number;
+}
+
+export type ViewType<V, B extends ArrayBuffer | SharedArrayBuffer> =
+  | (new (buffer: B, byteOffset?: number, length?: number) => V)
+  | (V extends Buffer ? typeof Buffer : never);
+
+export type WaitResult = 'ok' | 'not-equal' | 'timed-out';
+
+export interface WaitOptions {
+  /** In milliseconds; default: no end. */
+  timeout?: number;
+  /** Ends the wait: the promise rejects with an `AbortError`. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A lock in a segment, for whoever maps it, through a mount or not.
+ *
+ * It is a `pthread_mutex_t` with the attributes `PTHREAD_PROCESS_SHARED` and
+ * `PTHREAD_MUTEX_ROBUST` (type `PTHREAD_MUTEX_ERRORCHECK` or the default one), so C programs
+ * can lock it, too: all must use the same C library and architecture. It takes
+ * {@link Mutex.BYTES} bytes (glibc on x86-64: 40), at a multiple of 8. Give it a cache line
+ * of its own, 64 bytes.
+ *
+ * Zeroed memory, as that of a new segment, is a free mutex from the first `new Mutex()`
+ * on, however many processes do that at once.
+ *
+ * An object locks once; two objects of one mutex exclude each other. `lock()` on a mutex
+ * that this thread holds by another object is the error `EDEADLK`.
+ */
+export class Mutex {
+  /**
+   * @throws SystemError `EINVAL`: what is there is no such mutex
+   */
+  constructor(segment: Segment<ArrayBuffer | SharedArrayBuffer>, byteOffset?: number);
+  /** How many bytes it takes. */
+  static readonly BYTES: number;
+  /** Held by this object. */
+  readonly held: boolean;
+  /**
+   * Held, and the one who held it before has died with it (or the thread ended): what it
+   * guards may be half-done. Nobody is told again.
+   */
+  readonly ownerDied: boolean;
+  /**
+   * Blocks the thread until it is free.
+   *
+   * @param timeout in milliseconds; default: no end
+   * @returns `false`: not within the timeout
+   * @throws SystemError `EDEADLK`; `ENOTRECOVERABLE`: a C program has given it up
+   */
+  lock(timeout?: number): boolean;
+  /** `false`: it is not free. */
+  tryLock(): boolean;
+  /** The same as `lock()` without blocking: it waits in a thread of its own. */
+  lockAsync(options?: WaitOptions): Promise<boolean>;
+  /** @throws Error `ERR_INVALID_STATE`: it is not held by this object */
+  unlock(): void;
+  /** `unlock()`, if it is held; for `using` (where the runtime has it). */
+  [Symbol.dispose](): void;
 }
 
 interface CommonStat {
@@ -159,6 +291,9 @@ export interface SysvStat extends CommonStat {
 
 export type SegmentStat = FileStat | SysvStat;
 
+/** {@link create} with `sharedBuffer`. */
+export function create(ref: Reference, size: number | bigint,
+  options: CreateOptions & { sharedBuffer: true }): Segment<SharedArrayBuffer>;
 /**
  * Create a segment and map it; without `exclusive`, an existing one is opened as it is:
  * its contents are never cleared, nor its size changed.
@@ -169,7 +304,8 @@ export type SegmentStat = FileStat | SysvStat;
  * - `EEXIST`: it exists (`exclusive`), or the name belongs to something else
  * - `EINVAL`: it exists and is smaller than `size`; or the reference is malformed
  * - `EACCES`: no permission on the existing segment, or to create a file there
- * - `ENOSPC`: no memory left (`preallocate`), or a limit of System V is reached
+ * - `ENOSPC`: no memory left (`preallocate`, `populate`), or a limit of System V is reached
+ * - `EOPNOTSUPP`: `ephemeral` for System V, or where files have no user attributes
  * - `ENOMEM`: no memory or address space left
  * - `ENOENT`: the directory of a file does not exist
  * - `ENAMETOOLONG`: a name of more than 255 bytes
@@ -180,6 +316,9 @@ export type SegmentStat = FileStat | SysvStat;
  */
 export function create(ref: Reference, size: number | bigint, options?: CreateOptions): Segment;
 
+/** {@link open} with `sharedBuffer`. */
+export function open(ref: Reference, options: OpenOptions & { sharedBuffer: true }):
+  Segment<SharedArrayBuffer>;
 /**
  * Map an existing segment.
  *
@@ -190,6 +329,7 @@ export function create(ref: Reference, size: number | bigint, options?: CreateOp
  * - `EACCES`: no permission; to read is enough with `readOnly`
  * - `EAGAIN`: somebody holds a lease on the file
  * - `ENODEV`: a file that its file system can't map
+ * - `EOPNOTSUPP`: `private` for System V; `populate` before Linux 5.14
  * - `ENOMEM`, `ENAMETOOLONG`, `EMFILE`: as in {@link create}
  * @throws RangeError as in {@link create}
  */
@@ -214,10 +354,85 @@ export function list(kind: 'posix' | 'sysv' | undefined, options: { encoding: 'b
   (SegmentStat & { ref: Buffer })[];
 
 /**
+ * Set the length of a segment; new bytes are zero. What is mapped already stays as long as
+ * it is: `open()` again to map what has come.
+ *
+ * Touching bytes that have been cut off kills a process (SIGBUS). So a smaller size is refused
+ * while anyone maps the segment, this process included; `force` insists.
+ *
+ * @throws SystemError `EBUSY`: see above, nothing is cut; `EOPNOTSUPP`: System V, whose size
+ *   is fixed; `ENOENT`, `EACCES`, `EFBIG`
+ */
+export function resize(ref: Reference, size: number | bigint, options?: { force?: boolean }): void;
+
+/**
  * Remove a segment's name. Those who have it mapped keep it; the memory goes with the last
  * of them.
  *
+ * @param options.ifUnused only if nobody uses it, in one step with the question; this process
+ *   counts, but for its attaches of System V
  * @throws SystemError `ENOENT`: there is no such segment; `EPERM`, `EACCES`: it is somebody
- *   else's; `EINVAL`, `ENAMETOOLONG` as in {@link open}
+ *   else's; `EBUSY`: it is in use (`ifUnused`), nothing has changed; `EINVAL`, `ENAMETOOLONG`
+ *   as in {@link open}
  */
-export function destroy(ref: Reference): void;
+export function destroy(ref: Reference, options?: { ifUnused?: boolean }): void;
+
+/**
+ * Whether anybody has the segment open or mapped, in whatever container: the kernel's own
+ * answer. This process counts, but for its attaches of System V.
+ *
+ * @throws SystemError `EPERM`: it is somebody else's, or (System V) it takes a capability;
+ *   `ENOENT`
+ */
+export function inUse(ref: Reference): boolean;
+
+export interface User {
+  pid: number;
+  uid: number;
+  /** As in `ps -o comm`. */
+  command: string;
+  open: boolean;
+  mapped: boolean;
+  /** System V. */
+  attached: boolean;
+  /** One of these on the segment itself. */
+  direct: boolean;
+  /** One of these through a segfs mount. */
+  mount: boolean;
+}
+
+/**
+ * Which processes use a segment, this one included: from /proc, for people to read. To
+ * decide by, there is {@link inUse}.
+ *
+ * @returns `complete`: whether every process could be looked at
+ */
+export function users(ref: Reference): { users: User[], complete: boolean };
+
+/** Which segments {@link gc} may destroy: those that fit each of these. One is needed. */
+export interface GcOptions {
+  kind?: 'posix' | 'sysv';
+  /** Of the reference, as in the shell: `'/job-*'`. */
+  pattern?: string | Uint8Array;
+  /** The owner. */
+  uid?: number;
+  /**
+   * Milliseconds since the kernel last noted a use: a read, a write or a change of attributes
+   * (not through a mapping); System V: attach, detach or change. Counted in whole seconds.
+   */
+  unusedFor?: number;
+  /** Only those that were created as ephemeral. */
+  ephemeral?: boolean;
+  /** Destroy nothing, and tell what would be. */
+  dryRun?: boolean;
+  /** Whatever nobody uses. */
+  all?: boolean;
+}
+
+/**
+ * Destroy the segments that nobody uses, and never one that somebody does.
+ *
+ * @returns those that were destroyed (or would be), and, with an `error`, those that
+ *   nobody uses and that could not be
+ */
+export function gc(options: GcOptions): (SegmentStat & { ref: string, error?: SystemError })[];

@@ -28,8 +28,10 @@ function outOfRange(name, range, value) {
     `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`);
 }
 
-// Node's own table knows the errors that libuv has a name for; EIDRM is none of them.
+// Node's own table knows the errors that libuv has a name for; EIDRM is none of them. And
+// EOPNOTSUPP goes there by its other name, as one of sockets.
 function nameOf(errno) {
+  if (errno === -os.constants.errno.EOPNOTSUPP) return ['EOPNOTSUPP', 'operation not supported'];
   const known = getSystemErrorMap().get(errno);
   if (known) return known;
   const [code] = Object.entries(os.constants.errno).find(([, n]) => n === -errno) ?? [`E${-errno}`];
@@ -48,4 +50,24 @@ function systemError(errno, syscall, ref) {
   return error;
 }
 
-module.exports = { invalidType, invalidValue, outOfRange, systemError };
+function invalidState(message) {
+  return coded(Error, 'ERR_INVALID_STATE', `Invalid state: ${message}`);
+}
+
+/** What an AbortSignal causes, as in node:fs and node:events. */
+function aborted(signal) {
+  const error = coded(Error, 'ABORT_ERR', 'The operation was aborted');
+  error.name = 'AbortError';
+  error.cause = signal.reason;
+  return error;
+}
+
+/** The addon answers with a negative errno where libseg did. */
+function check(result, syscall, ref) {
+  if (typeof result === 'number' && result < 0) throw systemError(result, syscall, ref);
+  return result;
+}
+
+module.exports = {
+  aborted, check, coded, invalidState, invalidType, invalidValue, outOfRange, systemError,
+};

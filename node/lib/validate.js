@@ -10,6 +10,9 @@ const { invalidType, invalidValue, outOfRange } = require('./errors');
 // Every typed array, and Atomics, may then be laid over a buffer from its first byte.
 const ALIGNMENT = 8;
 
+// Some 300,000 years: what the kernel takes as a time to wait.
+const MAX_TIMEOUT = 1e16;
+
 function reference(ref) {
   if (typeof ref !== 'string' && !isUint8Array(ref)) {
     throw invalidType('ref', 'a string or a Uint8Array', ref);
@@ -53,6 +56,21 @@ function oneOf(name, value, allowed) {
   return value;
 }
 
+/** Milliseconds for the addon, which takes a negative number for "none". */
+function timeout(name, value) {
+  if (value === undefined || value === Infinity) return -1;
+  if (typeof value !== 'number') throw invalidType(name, 'a number', value);
+  if (!(value >= 0)) throw outOfRange(name, '>= 0', value);
+  return Math.min(value, MAX_TIMEOUT);
+}
+
+function signal(value) {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw invalidType('options.signal', 'an AbortSignal', value);
+  }
+  return value;
+}
+
 /** The part of a segment that is asked for; a length of undefined is all the rest. */
 function window({ offset = 0, length }) {
   offset = integer('options.offset', offset, 0);
@@ -81,4 +99,6 @@ function fitWindow({ offset, length }, size) {
   return { offset, length };
 }
 
-module.exports = { fitWindow, flag, integer, oneOf, options, reference, window };
+module.exports = {
+  fitWindow, flag, integer, oneOf, options, reference, signal, timeout, window,
+};

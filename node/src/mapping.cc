@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mapping.h"
 
-#include <utility>
+#include <sys/mman.h>
 
 namespace
 {
@@ -79,11 +79,72 @@ void add_guard(napi_env env, napi_value buffer, const OwnerPtr &owner)
 
 } // namespace
 
+void *Mapping::data() const noexcept
+{
+	std::lock_guard<std::mutex> guard(lock_);
+
+	return address_ ? address_ + lead_ : nullptr;
+}
+
 void Mapping::unmap() noexcept
 {
-	if (address_)
-		seg_unmap(address_, length_);
+	end(Ending::unmap);
+}
+
+void Mapping::replace() noexcept
+{
+	end(Ending::replace);
+}
+
+void Mapping::abandon() noexcept
+{
+	std::lock_guard<std::mutex> guard(lock_);
+
 	address_ = nullptr;
+}
+
+void Mapping::pin() noexcept
+{
+	std::lock_guard<std::mutex> guard(lock_);
+
+	pins_++;
+}
+
+void Mapping::unpin() noexcept
+{
+	std::lock_guard<std::mutex> guard(lock_);
+
+	if (--pins_ == 0)
+		finish();
+}
+
+void Mapping::end(Ending ending) noexcept
+{
+	std::lock_guard<std::mutex> guard(lock_);
+
+	if (wanted_ != Ending::unmap)
+		wanted_ = ending;
+	if (pins_ == 0)
+		finish();
+}
+
+void Mapping::finish() noexcept
+{
+	if (!address_ || wanted_ == Ending::none)
+		return;
+	if (wanted_ == Ending::replace) {
+		replace_pages(address_, length_);
+		wanted_ = Ending::none; // the buffer is still to end
+		return;
+	}
+	seg_unmap(address_, length_);
+	address_ = nullptr;
+}
+
+void replace_pages(void *address, size_t length) noexcept
+{
+	mmap(address, length, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 Napi::Object wrap_handle(Napi::Env env, SegPtr seg)

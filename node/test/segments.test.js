@@ -179,7 +179,8 @@ it('cannot be given another buffer', () => {
 
 it('is imported as a module, by name or by path', async () => {
   for (const specifier of ['segfs', '../index.js']) {
-    const { create, open, stat, list, destroy } = await import(specifier);
-    assert.deepEqual({ create, open, stat, list, destroy }, { ...segfs });
+    const { default: whole, 'module.exports': _, ...named } = await import(specifier);
+    assert.equal(whole, segfs);
+    assert.deepEqual({ ...named }, { ...segfs });
   }
 });
