@@ -118,7 +118,8 @@ static bool is_on_private_mount(uint64_t wanted)
 	size_t size = 0;
 	bool host;
 
-	while (f && getline(&line, &size, f) > 0)
+	/* SysV segments are on no device that has a number */
+	while (wanted && f && getline(&line, &size, f) > 0)
 		if (segfs_device(line, &host) == wanted)
 			return !host;
 	return false;
