@@ -160,7 +160,8 @@ static void a_worker_that_always_dies_is_given_up(void **state)
 	m->expect_noise = true;
 	while (poll(&end, 1, 0) == 0) {
 		worker = daemon_worker(&m->daemon);
-		if (worker > 0)
+		/* without a mount it is no worker, but what a sanitizer begins at the end */
+		if (worker > 0 && is_mount(m->point))
 			kill(worker, SIGKILL);
 	}
 	close(end.fd);
