@@ -335,7 +335,7 @@ static int set_target(struct seg *seg, struct target *ret)
 	else if (usage_on_mount(seg->fd))
 		ret->own = SEG_USER_MOUNT;
 	ret->mounts = seg->mounts;
-	if (ret->mounts.n == 0 && is_on_private_mount(st.dev))
+	if (ret->mounts.n == 0 && st.dev != 0 && is_on_private_mount(st.dev))
 		add_mount(ret, st.dev);
 	ret->private = ret->mounts.n > 0;
 	return 0;
