@@ -49,23 +49,28 @@ static int open_sysv(const char *ref, struct source *source)
 	return r;
 }
 
+static int open_file(const char *ref, struct source *source)
+{
+	int r = seg_open(ref, SEG_READ_ONLY, &source->seg);
+
+	if (r == 0)
+		source->end.fd = seg_fd(source->seg);
+	return r;
+}
+
+/* The handle has the last word on the size: the name may be another segment's by now. */
 static int open_source(const char *ref, struct source *source)
 {
 	struct seg_stat st;
 	int r;
 
 	r = seg_stat(ref, &st);
-	if (r < 0)
-		return r;
-	source->size = st.size;
-	if (st.kind == SEG_SYSV)
-		return open_sysv(ref, source);
-	r = seg_open(ref, SEG_READ_ONLY, &source->seg);
-	if (r < 0)
-		return r;
-	source->end.fd = seg_fd(source->seg);
-	r = seg_fstat(source->seg, &st);
-	source->size = st.size;
+	if (r == 0)
+		r = st.kind == SEG_SYSV ? open_sysv(ref, source) : open_file(ref, source);
+	if (r == 0)
+		r = seg_fstat(source->seg, &st);
+	if (r == 0)
+		source->size = st.size;
 	return r;
 }
 
