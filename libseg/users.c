@@ -118,8 +118,7 @@ static bool is_on_private_mount(uint64_t wanted)
 	size_t size = 0;
 	bool host;
 
-	/* SysV segments are on no device that has a number */
-	while (wanted && f && getline(&line, &size, f) > 0)
+	while (f && getline(&line, &size, f) > 0)
 		if (segfs_device(line, &host) == wanted)
 			return !host;
 	return false;
@@ -191,6 +190,17 @@ static bool may_be_left(struct scan *scan, pid_t pid, const char *line)
 	return !is_mounted(scan, pid, makedev(major, minor));
 }
 
+/* Each IPC namespace counts its shmids from 0, and an attach tells nothing but that. */
+static bool shares_ipc(const struct scan *scan, pid_t pid)
+{
+	struct stat own, other;
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/ns/ipc", pid);
+	return fstatat(scan->proc, path, &other, 0) == 0 &&
+	       fstatat(scan->proc, "self/ns/ipc", &own, 0) == 0 && other.st_ino == own.st_ino;
+}
+
 static unsigned scan_maps(struct scan *scan, pid_t pid)
 {
 	_cleanup_fclose_ FILE *f = open_file(scan, pid, "maps");
@@ -203,6 +213,8 @@ static unsigned scan_maps(struct scan *scan, pid_t pid)
 		if (!how && scan->careful && may_be_left(scan, pid, line))
 			how = SEG_USER_MAPPED | SEG_USER_MOUNT;
 	}
+	if (how & SEG_USER_ATTACHED && !shares_ipc(scan, pid))
+		how &= ~(SEG_USER_ATTACHED | SEG_USER_DIRECT);
 	if (f && ferror(f))
 		scan->denied = true;
 	return how;

@@ -186,7 +186,7 @@ SEG_API int seg_create(const char *ref, uint64_t size, mode_t mode, unsigned fla
  *   -ENOENT   no such segment, or what has the name is not a segment
  *   -EINVAL   the path names something that is not a regular file
  *   -EACCES   no permission
- *   -EAGAIN   somebody holds a lease on it (fcntl(2)) for longer than 0.1 s
+ *   -EAGAIN   somebody holds a lease on it (fcntl(2)) for longer than 1 s
  *   -EPERM    SEG_PATH of a SysV segment, without the capability
  *   -EOPNOTSUPP  SEG_PATH of a SysV segment of huge pages, or without /proc
  */
@@ -397,7 +397,7 @@ typedef int seg_user_fn(const struct seg_user *user, void *arg);
  *
  * Read from /proc, process by process: for people to look at, not to decide by. Of a
  * file on a mount those are told who use it through a mount; of the segment itself, by its
- * own reference, all.
+ * own reference, all. Attaches are those of processes in the caller's IPC namespace.
  *
  * Return: 0; 1 where not every process could be looked at (others' need
  * CAP_SYS_PTRACE, and those outside the caller's pid namespace are out of sight);

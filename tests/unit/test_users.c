@@ -137,6 +137,32 @@ static void who_has_it_attached(void **state)
 	}
 }
 
+static int do_attach_in_another_ipc_namespace(struct peer_self *self, const struct peer_args *args)
+{
+	int r = unshare(CLONE_NEWIPC) < 0 ? -errno : 0;
+
+	if (r == 0)
+		r = seg_create(args->text, PAGE, 0600, 0, &self->seg);
+	return r < 0 ? r : seg_map(self->seg, 0, 0, 0, (void **)&self->addr);
+}
+
+/* Both are the first of their namespace, and so have the same shmid. */
+static void who_has_attached_one_of_the_same_id_is_another_matter(void **state)
+{
+	struct fixture *f = *state;
+	struct peer *peer = peer_start(f, NULL);
+	struct peer_args args = { 0 };
+	struct seg *seg;
+
+	need_mounts();
+	assert_return_code(unshare(CLONE_NEWIPC), errno);
+	seg = create_seg(f->ref, PAGE, 0);
+	snprintf(args.text, sizeof(args.text), "%s", f->ref);
+	assert_ok(peer_do(peer, do_attach_in_another_ipc_namespace, &args));
+	assert_int_equal(users_of(f, peer->pid).times, 0);
+	seg_close(seg);
+}
+
 static void each_of_several(void **state)
 {
 	struct fixture *f = *state;
@@ -272,6 +298,7 @@ int main(void)
 		TEST_POSIX(a_zombie_is_no_user_and_hides_nothing),
 		TEST_FILES(who_has_it_open_and_mapped),
 		TEST_SYSV(who_has_it_attached),
+		TEST_SYSV(who_has_attached_one_of_the_same_id_is_another_matter),
 		TEST_EACH_KIND(each_of_several),
 		TEST_EACH_KIND(the_caller_too),
 		TEST_EACH_KIND(a_path_handle_is_no_use),
