@@ -24,7 +24,7 @@
 #define ALLOCATE_STEP ((uint64_t)64 << 20)
 
 /* For how long an open waits for somebody's lease to end. */
-#define LEASE_PATIENCE_MS 100
+#define LEASE_PATIENCE_MS 1000
 
 static int dir_of(const struct seg_store *store, const struct seg_name *name)
 {
