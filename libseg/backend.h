@@ -76,6 +76,7 @@ struct seg_backend {
 	int (*map)(struct seg *seg, uint64_t offset, size_t *length, unsigned flags, void **ret);
 	int (*resize)(struct seg *seg, uint64_t size, unsigned flags, pid_t pid);
 	int (*in_use)(struct seg *seg);
+	int (*size)(struct seg *seg, uint64_t *ret);
 	int (*fstat)(struct seg *seg, struct seg_stat *ret);
 	int (*chmod)(struct seg *seg, mode_t mode);
 	int (*chown)(struct seg *seg, uid_t uid, gid_t gid);

@@ -547,6 +547,16 @@ static int posix_resize(struct seg *seg, uint64_t size, unsigned flags, pid_t pi
 	return flags & SEG_FORCE ? cut(fd, size) : shrink(seg, fd, size, pid);
 }
 
+static int posix_size(struct seg *seg, uint64_t *ret)
+{
+	struct stat st;
+
+	if (fstat(seg->fd, &st) < 0)
+		return -errno;
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
 static int posix_fstat(struct seg *seg, struct seg_stat *ret)
 {
 	struct stat st;
@@ -626,6 +636,7 @@ const struct seg_backend seg_posix = {
 	.map = posix_map,
 	.resize = posix_resize,
 	.in_use = usage_of_file,
+	.size = posix_size,
 	.fstat = posix_fstat,
 	.chmod = posix_chmod,
 	.chown = posix_chown,
@@ -642,6 +653,7 @@ const struct seg_backend seg_file = {
 	.map = posix_map,
 	.resize = posix_resize,
 	.in_use = usage_of_file,
+	.size = posix_size,
 	.fstat = posix_fstat,
 	.chmod = posix_chmod,
 	.chown = posix_chown,

@@ -434,6 +434,11 @@ int seg_in_use(struct seg *seg)
 	return seg->backend->in_use(seg);
 }
 
+int seg_size(struct seg *seg, uint64_t *ret)
+{
+	return seg->backend->size(seg, ret);
+}
+
 int seg_fstat(struct seg *seg, struct seg_stat *ret)
 {
 	return seg->backend->fstat(seg, ret);

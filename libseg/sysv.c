@@ -563,6 +563,13 @@ static int sysv_resize(struct seg *seg, uint64_t size, unsigned flags, pid_t pid
 	return -EOPNOTSUPP;
 }
 
+/* It never changes. */
+static int sysv_size(struct seg *seg, uint64_t *ret)
+{
+	*ret = seg->last.size;
+	return 0;
+}
+
 /* After the last detach of a removed segment its id is gone, though a descriptor
  * may keep its memory: then it is what it last was. Taking the file's own mode
  * instead, which is 0777, would open it to everybody. */
@@ -643,6 +650,7 @@ const struct seg_backend seg_sysv = {
 	.map = sysv_map,
 	.resize = sysv_resize,
 	.in_use = usage_of_sysv,
+	.size = sysv_size,
 	.fstat = sysv_fstat,
 	.chmod = sysv_chmod,
 	.chown = sysv_chown,

@@ -406,6 +406,13 @@ typedef int seg_user_fn(const struct seg_user *user, void *arg);
 SEG_API int seg_users(struct seg *seg, seg_user_fn *fn, void *arg);
 
 /**
+ * seg_size() - the size of an open segment as it is now: seg_fstat() for less work.
+ *
+ * Return: 0, or the errno of fstat(2).
+ */
+SEG_API int seg_size(struct seg *seg, uint64_t *ret);
+
+/**
  * seg_fstat() - seg_stat() of an open segment; it may have lost its name.
  *
  * Return: 0, or -ENOENT as in seg_map(), unless the handle is SEG_PATH: then it is

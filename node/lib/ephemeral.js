@@ -8,30 +8,27 @@
 
 const addon = require('./addon');
 
-const made = new Map(); // handle: the buffer, weakly
-
-function letGo(handle) {
-  addon.close(handle, made.get(handle).deref());
-  made.delete(handle);
-}
+const made = new Map(); // handle: { inode, the buffer, weakly }
 
 function atExit() {
-  const segments = [...made.keys()];
-  segments.forEach(letGo);
+  const segments = [...made];
+  for (const [handle, { buffer }] of segments) addon.close(handle, buffer.deref());
   // Still in use, gone, or another's by now: each is fine.
-  for (const { ref, ino } of segments) addon.destroySame(ref, ino);
+  for (const [{ ref }, { inode }] of segments) addon.destroySame(ref, inode);
 }
 
-function add(handle, buffer) {
+function add(handle, inode, buffer) {
   if (made.size === 0) process.on('exit', atExit);
-  made.set(handle, new WeakRef(buffer));
+  made.set(handle, { inode, buffer: new WeakRef(buffer) });
 }
 
 /** After its buffer is closed. The last user takes the segment away. */
 function remove(handle) {
-  if (!made.delete(handle)) return;
+  if (!made.has(handle)) return;
+  const { inode } = made.get(handle);
+  made.delete(handle);
   if (made.size === 0) process.off('exit', atExit);
-  addon.destroySame(handle.ref, handle.ino);
+  addon.destroySame(handle.ref, inode);
 }
 
 module.exports = { add, remove };

@@ -34,9 +34,11 @@ class Segment {
     this.#handle = handle;
     this.#length = buffer.byteLength;
     this.#writable = writable;
-    for (const [name, value] of Object.entries({ buffer, size, kind: kinds[kind], ref })) {
-      Object.defineProperty(this, name, { value, enumerable: true });
-    }
+    this.buffer = buffer;
+    this.size = size;
+    this.kind = kinds[kind];
+    this.ref = ref;
+    Object.freeze(this);
   }
 
   close() {
@@ -168,8 +170,10 @@ function create(ref, size, options) {
     (validate.flag(options, 'ephemeral') ? addon.EPHEMERAL : 0);
 
   const { handle, isNew } = createHandle(ref, size, mode, flags);
+  const isOurs = isNew && flags & addon.EPHEMERAL;
+  const inode = isOurs && addon.inode(handle);
   const segment = map(handle, window, how, 'create', ref);
-  if (flags & addon.EPHEMERAL && isNew) ephemeral.add(handle, segment.buffer);
+  if (isOurs) ephemeral.add(handle, inode, segment.buffer);
   return segment;
 }
 

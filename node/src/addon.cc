@@ -24,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 {
 	exports.Set("create", Napi::Function::New<segment_create>(env, "create"));
 	exports.Set("open", Napi::Function::New<segment_open>(env, "open"));
+	exports.Set("inode", Napi::Function::New<segment_inode>(env, "inode"));
 	exports.Set("map", Napi::Function::New<segment_map>(env, "map"));
 	exports.Set("close", Napi::Function::New<segment_close>(env, "close"));
 	exports.Set("stat", Napi::Function::New<names_stat>(env, "stat"));

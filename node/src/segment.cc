@@ -12,22 +12,30 @@ namespace
 
 Napi::Value describe(Napi::Env env, SegPtr seg)
 {
-	struct seg_stat st;
-	int r = seg_fstat(seg.get(), &st);
+	uint64_t size;
+	int r = seg_size(seg.get(), &size);
 
 	if (r < 0)
 		return Napi::Number::New(env, r);
 	Napi::String ref = Napi::String::New(env, seg_ref(seg.get()));
+	auto kind = static_cast<uint32_t>(seg_kind(seg.get()));
 	Napi::Object handle = wrap_handle(env, std::move(seg));
 
-	handle.Set("size", static_cast<double>(st.size));
-	handle.Set("ino", static_cast<double>(st.ino));
-	handle.Set("kind", static_cast<uint32_t>(st.kind));
+	handle.Set("size", static_cast<double>(size));
+	handle.Set("kind", kind);
 	handle.Set("ref", ref);
 	return handle;
 }
 
 } // namespace
+
+Napi::Value segment_inode(const Napi::CallbackInfo &info)
+{
+	struct seg_stat st;
+	int r = seg_fstat(unwrap_handle(info[0]).seg.get(), &st);
+
+	return Napi::Number::New(info.Env(), r < 0 ? r : static_cast<double>(st.ino));
+}
 
 Napi::Value segment_create(const Napi::CallbackInfo &info)
 {

@@ -132,6 +132,23 @@ static void the_range_is_checked_against_the_size_of_now(void **state)
 	seg_close(other);
 }
 
+static void a_handle_tells_the_size_of_now(void **state)
+{
+	struct fixture *f = *state;
+	struct seg *seg = create_seg(f->ref, 100, 0), *other = open_seg(f->ref, SEG_READ_ONLY);
+	uint64_t size = 0;
+
+	assert_ok(seg_size(other, &size));
+	assert_int_equal(size, 100);
+	if (f->kind != SEG_SYSV) {
+		assert_ok(seg_resize(seg, 2 * PAGE, 0));
+		assert_ok(seg_size(other, &size));
+		assert_int_equal(size, 2 * PAGE);
+	}
+	seg_close(seg);
+	seg_close(other);
+}
+
 static void six_gibibytes_can_be_mapped_near_the_end(void **state)
 {
 	struct fixture *f = *state;
@@ -351,6 +368,7 @@ int main(void)
 		TEST_EACH_KIND(a_range_beyond_the_segment_is_einval),
 		TEST_FILES(an_empty_segment_has_nothing_to_map),
 		TEST_FILES(the_range_is_checked_against_the_size_of_now),
+		TEST_EACH_KIND(a_handle_tells_the_size_of_now),
 		TEST_EACH_KIND(six_gibibytes_can_be_mapped_near_the_end),
 		TEST_EACH_KIND(a_write_to_a_read_only_mapping_is_fatal),
 		TEST_EACH_KIND(a_mapping_outlives_its_handle_and_the_name),
