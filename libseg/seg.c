@@ -139,6 +139,16 @@ int seg_store_fstat(const struct seg_store *store, struct seg_stat *ret)
 	return 0;
 }
 
+/* A reference from outside, and where it leads. */
+static int resolve(const char *ref, struct seg_name *name, struct seg_store **store,
+		   struct seg_store *own)
+{
+	int r;
+
+	r = seg_name_parse(ref, name);
+	return r < 0 ? r : store_for(name->kind, store, own);
+}
+
 /* -- by reference ------------------------------------------------------- */
 
 /* The canonical reference of what was just opened. */
@@ -173,10 +183,7 @@ int seg_createat(struct seg_store *store, const char *ref, uint64_t size, mode_t
 		return -EINVAL;
 	if (size > INT64_MAX)
 		return -EFBIG;
-	r = seg_name_parse(ref, &name);
-	if (r < 0)
-		return r;
-	r = store_for(name.kind, &store, &own);
+	r = resolve(ref, &name, &store, &own);
 	if (r < 0)
 		return r;
 	r = backend_of(name.kind)->create(store, &name, size, mode, flags, &seg);
@@ -198,10 +205,7 @@ int seg_openat(struct seg_store *store, const char *ref, unsigned flags, struct 
 
 	if (flags & ~(SEG_READ_ONLY | SEG_PATH))
 		return -EINVAL;
-	r = seg_name_parse(ref, &name);
-	if (r < 0)
-		return r;
-	r = store_for(name.kind, &store, &own);
+	r = resolve(ref, &name, &store, &own);
 	if (r < 0)
 		return r;
 	r = backend_of(name.kind)->open(store, &name, flags, &seg);
@@ -220,10 +224,7 @@ int seg_statat(struct seg_store *store, const char *ref, struct seg_stat *ret)
 	struct seg_name name;
 	int r;
 
-	r = seg_name_parse(ref, &name);
-	if (r < 0)
-		return r;
-	r = store_for(name.kind, &store, &own);
+	r = resolve(ref, &name, &store, &own);
 	if (r < 0)
 		return r;
 	return backend_of(name.kind)->stat(store, &name, ret);
@@ -237,10 +238,7 @@ int seg_destroyat(struct seg_store *store, const char *ref, unsigned flags)
 
 	if (flags & ~SEG_IF_UNUSED)
 		return -EINVAL;
-	r = seg_name_parse(ref, &name);
-	if (r < 0)
-		return r;
-	r = store_for(name.kind, &store, &own);
+	r = resolve(ref, &name, &store, &own);
 	if (r < 0)
 		return r;
 	return backend_of(name.kind)->destroy(store, &name, flags & SEG_IF_UNUSED);
