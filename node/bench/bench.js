@@ -17,8 +17,13 @@ function quantile(values, at) {
   return sorted[Math.round((sorted.length - 1) * at)];
 }
 
+/** Three digits, or those before the point. */
+function digits(number, count = 3) {
+  return number >= 10 ** (count - 1) ? number.toFixed(0) : number.toPrecision(count);
+}
+
 function readable(ms) {
-  return ms >= 1 ? `${ms.toPrecision(3)} ms` : `${(ms * 1000).toPrecision(3)} µs`;
+  return ms >= 1 ? `${digits(ms)} ms` : `${digits(ms * 1000)} µs`;
 }
 
 async function measure(prepare, peers) {
@@ -38,7 +43,7 @@ function print(row, times) {
   console.log(`| ${row} | segfs | ${readable(quantile(own, 0.5))} | |`);
   for (const [name, theirs] of others) {
     const ratios = theirs.map((ms, i) => ms / own[i]);
-    const [low, middle, high] = [0.25, 0.5, 0.75].map((at) => quantile(ratios, at).toPrecision(2));
+    const [low, middle, high] = [0.25, 0.5, 0.75].map((at) => digits(quantile(ratios, at), 2));
     console.log(`| | ${name} | ${readable(quantile(theirs, 0.5))} | ${middle} (${low}–${high}) |`);
   }
 }

@@ -8,6 +8,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, it } = require('node:test');
 
+const segfs = require('..');
+
 const root = path.join(__dirname, '..');
 const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
 const folder = fs.mkdtempSync('/tmp/segfs-test-');
@@ -38,11 +40,12 @@ for (const [, name, text] of programs) {
     const reason = whyNot(name);
     if (reason) return t.skip(reason);
     fs.writeFileSync(path.join(folder, name), text);
-    const { stdout, stderr, status } = spawnSync(process.execPath, [name],
+    const { pid, stdout, stderr, status } = spawnSync(process.execPath, [name],
       { cwd: folder, encoding: 'utf8', timeout: 60_000 });
     assert.deepEqual({ stderr, status }, { stderr: '', status: 0 });
     const lines = stdout.trim().split('\n');
     assert.deepEqual([...new Set(lines)], promised(text));
+    assert.deepEqual(segfs.list('posix').filter(({ ref }) => ref.endsWith(`-${pid}`)), []);
   });
 }
 
