@@ -152,8 +152,8 @@ struct seg_stat {
  * allocated; both are removed on failure.)
  *
  * Without SEG_EXCLUSIVE an existing segment of at least @size bytes is opened,
- * as shmget(2) does; its size and contents stay as they are. One that is empty
- * (its creator has not sized it yet) is given the size.
+ * as shmget(2) does; its size and contents stay as they are, and SEG_EPHEMERAL does
+ * not mark it. One that is empty (its creator has not sized it yet) is given the size.
  *
  * Return: 0, or
  *   -EEXIST      it exists (SEG_EXCLUSIVE); or the name belongs to something
