@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* Waiting at a word, and waking those who do: in two processes. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "fixture.h"
@@ -195,6 +199,58 @@ static void another_thread_can_stop_one_wait_alone(void **state)
 	assert_ok(seg_unmap(words, PAGE));
 }
 
+/* As a kernel before 5.16 answers, or a container's filter. */
+static int forbid_waitv(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex_waitv, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = 4, .filter = filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+}
+
+/* The number of the step that went wrong. */
+static int wait_without_waitv(void *arg)
+{
+	static const struct timespec ms = { 0, MS }, longer = { 0, 150 * MS };
+	struct wait_args args = { .word = arg, .result = 1 };
+	pthread_t thread;
+
+	if (forbid_waitv() < 0)
+		return 1;
+	if (seg_wait_unless(args.word, 0, &ms, &args.stop) != -ETIMEDOUT)
+		return 2;
+	if (seg_wait_unless(args.word, 0, &longer, &args.stop) != -ETIMEDOUT)
+		return 3;
+	if (seg_wait_unless(args.word, 1, NULL, &args.stop) != -EAGAIN)
+		return 4;
+	if (pthread_create(&thread, NULL, wait_in_a_thread, &args) != 0)
+		return 5;
+	while (seg_wake(args.word, 1) == 0)
+		sched_yield();
+	pthread_join(thread, NULL);
+	if (args.result != 0 || pthread_create(&thread, NULL, wait_in_a_thread, &args) != 0)
+		return 6;
+	__atomic_store_n(&args.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	return args.result == -ECANCELED ? 0 : 7;
+}
+
+static void without_futex_waitv_it_is_the_same(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t *words = map_words(f->ref);
+
+	assert_int_equal(child_run(NULL, wait_without_waitv, words), 0);
+	assert_ok(seg_unmap(words, PAGE));
+}
+
 static void what_is_stopped_already_does_not_wait(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +292,7 @@ int main(void)
 		TEST_EACH_KIND(a_wait_ends_with_its_timeout),
 		TEST_EACH_KIND(a_signal_is_eintr),
 		TEST_EACH_KIND(another_thread_can_stop_one_wait_alone),
+		TEST_POSIX(without_futex_waitv_it_is_the_same),
 		TEST_POSIX(what_is_stopped_already_does_not_wait),
 		TEST_EACH_KIND(what_is_no_word_or_no_time_is_an_error),
 	};
