@@ -218,6 +218,22 @@ bool has_users(const char *direct)
 	return busy;
 }
 
+int settled_fds(struct mounted *m)
+{
+	int least = daemon_fds(m->daemon.pid);
+
+	/* longer than it holds what was looked up, or waits to look again: see fs/warm.c
+	 * and fs/ephemeral.c */
+	for (int i = 0; i < 300; i++) {
+		const struct timespec ms = { .tv_nsec = 1000000 };
+		int fds = daemon_fds(m->daemon.pid);
+
+		least = fds < least ? fds : least;
+		nanosleep(&ms, NULL);
+	}
+	return least;
+}
+
 static void print_daemon_fds(pid_t pid)
 {
 	char path[64], target[PATH_MAX];

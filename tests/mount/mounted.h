@@ -86,6 +86,10 @@ bool has_users(const char *direct);
 /* A machine word that two processes see; the other's is at another address. */
 typedef volatile unsigned shared_word;
 
+/* How many descriptors the daemon has when it has nothing to do: the least that were seen
+ * in a while, for what was looked up before may still be held. */
+int settled_fds(struct mounted *m);
+
 /* Waits until the daemon has so many descriptors: what was just looked up it lets go of a
  * moment later, and RELEASE is sent when nobody waits for it, twelve of them at a time. */
 void assert_daemon_has(struct mounted *m, int fds);

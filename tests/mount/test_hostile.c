@@ -236,7 +236,7 @@ static void a_segment_replaced_by_a_symlink_is_no_longer_reached(void **state)
 {
 	struct mounted *m = *state;
 	const char *secret = path_of(m, "%s/secret", m->f->dir);
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	int path_fd;
 	char again[64];
 
@@ -258,7 +258,7 @@ static void a_segment_replaced_by_a_symlink_is_no_longer_reached(void **state)
 static void the_same_holds_for_a_segment_replaced_by_another(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	int path_fd;
 	char again[64];
 	struct stat st;

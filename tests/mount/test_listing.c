@@ -231,7 +231,7 @@ static int setup_with_few_descriptors(void **state)
 static void twenty_thousand_are_listed_and_looked_at(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	unsigned char *seen = calloc(CROWD, 1);
 	char path[PATH_MAX], name[64];
 	DIR *dir;

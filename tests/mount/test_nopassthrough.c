@@ -171,7 +171,7 @@ static void a_sysv_segment_is_made_and_used_by_one_descriptor(void **state)
 static void the_daemon_lets_go_of_every_descriptor(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	int fds[10];
 
 	seg_close(create_seg(m->ref, PAGE, 0));

@@ -112,7 +112,7 @@ static void no_attach_is_left_of_opening_a_sysv_segment(void **state)
 static void the_daemon_lets_go_of_every_descriptor(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	const char *paths[20];
 	int fds[20];
 
@@ -137,7 +137,7 @@ static void the_daemon_lets_go_of_every_descriptor(void **state)
 static void a_thousand_segments_are_open_at_once(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	unsigned char *addr;
 	int fds[1000];
 	char path[PATH_MAX];
@@ -231,7 +231,7 @@ static int make_turmoil(void *arg)
 static void many_processes_open_map_and_unlink_the_same_names(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	struct turmoil *t =
 		mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct peer *peers[PROCESSES];
@@ -281,7 +281,7 @@ static int bustle(void *arg)
 static void clients_that_are_killed_in_the_middle_leave_nothing_open(void **state)
 {
 	struct mounted *m = *state;
-	const int base = daemon_fds(m->daemon.pid);
+	const int base = settled_fds(m);
 	struct bustle *b =
 		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
