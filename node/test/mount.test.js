@@ -90,6 +90,46 @@ describe('a path on the mount', { skip: whyNot() }, () => {
     });
   }
 
+  for (const kind of kinds) {
+    it(`waits and locks with those who map the ${kind} segment directly`, async (t) => {
+      const ref = newRef(kind);
+      const direct = segfs.create(ref, 4096);
+      const mutex = new segfs.Mutex(direct, 64);
+      const peer = startPeer(t);
+      const locked = peer.run(async (segfs, path) => {
+        globalThis.segment = segfs.open(path);
+        new segfs.Mutex(globalThis.segment, 64).lock();
+        return globalThis.segment.wait(0, 0);
+      }, pathOf(ref));
+
+      while (direct.notify(0) === 0) await new Promise(setImmediate);
+      assert.equal(await locked, 'ok');
+      assert.equal(mutex.tryLock(), false);
+      await assert.rejects(peer.run(() => process.kill(process.pid, 'SIGKILL')));
+      assert.equal(mutex.lock(), true);
+      assert.equal(mutex.ownerDied, true);
+      mutex.unlock();
+    });
+
+    it(`knows who uses a ${kind} segment, and keeps it for them`, async (t) => {
+      const ref = newRef(kind);
+      segfs.create(ref, 4096).close();
+      assert.equal(segfs.inUse(pathOf(ref)), false);
+      const peer = startPeer(t);
+      await peer.run((segfs, path) => { globalThis.segment = segfs.open(path); }, pathOf(ref));
+
+      assert.equal(segfs.inUse(ref), true);
+      assert.equal(segfs.inUse(pathOf(ref)), true);
+      assert.ok(segfs.users(ref).users.some(({ mount, mapped }) => mount && mapped));
+      for (const name of [ref, pathOf(ref)]) {
+        assert.throws(() => segfs.destroy(name, { ifUnused: true }), { code: 'EBUSY' });
+      }
+      await peer.stop();
+      segfs.destroy(pathOf(ref), { ifUnused: true });
+      assert.throws(() => segfs.stat(ref), { code: 'ENOENT' });
+    });
+  }
+
   it('creates a POSIX segment', () => {
     const ref = newRef('posix');
     const segment = keep(segfs.create(pathOf(ref), 10_000, { exclusive: true }));

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { before, after, describe, it } = require('node:test');
 
-const { newRef } = require('./support');
+const { newRef, segfs } = require('./support');
 const { install, nodeOf, pack, root } = require('./support/npm');
 
 const folder = fs.mkdtempSync('/tmp/segfs-test-');
@@ -33,6 +33,7 @@ if (process.argv[2]) {
   segment.waitAsync(0, 0, { timeout: 1 }).then((outcome) => {
     mutex.lock();
     console.log(status, segment.as(Int32Array)[1], outcome, mutex.held);
+    mutex.unlock();
   });
 }`;
 
@@ -61,8 +62,10 @@ for (const major of [20, 22, 24, 26]) {
     const { node, reason: whyNot } = nodeOf(major);
     if (whyNot) return t.skip(whyNot);
     const file = path.join(folder, 'program.js');
-    fs.writeFileSync(file, program(newRef('posix')));
+    const ref = newRef('posix');
+    fs.writeFileSync(file, program(ref));
     assert.equal(run(node, file), '0 6 timed-out true\n');
+    assert.throws(() => segfs.stat(ref), { code: 'ENOENT' });
     const module = path.join(folder, 'program.mjs');
     fs.writeFileSync(module, `
       import segfs, { create, Mutex } from 'segfs';

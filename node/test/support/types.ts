@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* Compiled by types.test.js, never run. Lines after @ts-expect-error must not compile. */
 import segfs = require('segfs');
+import shmmap = require('segfs/shmmap');
+import { createSharedBuffer, detachSharedBuffer } from 'segfs/shared-buffer';
+import * as shm from 'segfs/shm-typed-array';
 import { create, open, Mutex, type Segment, type SegmentStat } from 'segfs';
 
 const segment: Segment = create('/x', 4096n, {
@@ -38,6 +41,13 @@ const used: boolean = segfs.inUse('/x');
 const refs: string[] = segfs.gc({ pattern: '/job-*', dryRun: true }).map(({ ref }) => ref);
 const named: Buffer[] = segfs.list('posix', { encoding: 'buffer' }).map(({ ref }) => ref);
 
+const [key, data]: [string, Buffer] = shmmap.create(4096);
+shmmap.transfer(shmmap.read(key, data.length));
+const sharedAgain: SharedArrayBuffer = createSharedBuffer(5, 8, true, { sharedArrayBuffer: true });
+detachSharedBuffer(createSharedBuffer(5, 8));
+const doubles: Float64Array | null = shm.create(5, 'Float64Array', '/x', '600');
+const keyOf: number | undefined = shm.get(5)?.key;
+
 // @ts-expect-error: a size is needed
 create('/x');
 // @ts-expect-error: not a kind that can be listed
@@ -50,4 +60,4 @@ segment.wait(0, 5n);
 segfs.open('/x', { populate: 1 });
 segment[Symbol.dispose]();
 
-export { bigs, bytes, floats, lock, look, named, pids, refs, shared, used, view, wait };
+export { bigs, bytes, doubles, floats, keyOf, sharedAgain, lock, look, named, pids, refs, shared, used, view, wait };
