@@ -34,6 +34,7 @@ if (process.argv[2]) {
     mutex.lock();
     console.log(status, segment.as(Int32Array)[1], outcome, mutex.held);
     mutex.unlock();
+    segfs.destroy('${ref}'); // a shared buffer is in use until the process has ended
   });
 }`;
 

@@ -85,10 +85,20 @@ static void destroy(const char *ref)
 	remove(path);
 }
 
+/* A daemon that was killed, or the parent that it made a mount, is still in the way. */
+static int unmount_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		;
+	return 0;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
-	return remove(path);
+	remove(path);
+	return 0;
 }
 
 int fixture_teardown(void **state)
@@ -101,6 +111,7 @@ int fixture_teardown(void **state)
 		destroy(f->refs[i]);
 	while (f->mount_count > 0)
 		umount2(f->mounts[--f->mount_count], MNT_DETACH);
+	nftw(f->dir, unmount_one, 16, FTW_PHYS);
 	nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	free(f);
 	return 0;
