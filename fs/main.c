@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <fuse_log.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "../libseg/cleanup.h"
 #include "check.h"
@@ -42,21 +41,6 @@ static int serve_here(struct options *opts, int ready)
 	return opts->private ? serve_private(opts, ready) : serve(opts, -1, ready);
 }
 
-/* The parent ends when the mount answers, or with the status of the child that could
- * not mount; so what comes next in a script finds the mount. */
-static int wait_for_child(pid_t child, int ready)
-{
-	int status;
-	char byte;
-
-	if (read(ready, &byte, 1) == 1)
-		return 0;
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return 1;
-	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
-}
-
 static int serve_in_background(struct options *opts)
 {
 	_cleanup_close_ int ready_read = -1, ready_write = -1;
@@ -72,7 +56,7 @@ static int serve_in_background(struct options *opts)
 		return fail("fork", errno), 1;
 	if (child > 0) {
 		close(steal_fd(&ready_write));
-		return wait_for_child(child, ready_read);
+		return await_ready(child, ready_read); /* what comes next finds the mount */
 	}
 	close(steal_fd(&ready_read));
 	setsid();

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <syslog.h>
 
 #include "../libseg/cleanup.h"
@@ -47,6 +48,19 @@ int fail(const char *what, int err)
 {
 	fprintf(stderr, "segfs: %s: %s\n", what, strerror(err));
 	return -1;
+}
+
+int await_ready(pid_t child, int ready)
+{
+	int status;
+	char byte;
+
+	if (read(ready, &byte, 1) == 1)
+		return 0;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return 1;
+	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
 int leave_terminal(void)

@@ -16,6 +16,10 @@ int fail(const char *what, int err);
  */
 int serve(struct options *opts, int store, int ready);
 
+/* Waits for the byte that serve() writes to the other end of @ready. Return: 0, or the exit
+ * status, never 0, of the child that could not mount. */
+int await_ready(pid_t child, int ready);
+
 struct fuse_session;
 
 /* The kernel's first request is INIT; what it can do is known after that. */

@@ -34,20 +34,6 @@ struct supervisor {
 	sigset_t old_signals;
 };
 
-/* Return: 0 when it serves, else the exit status of the worker that could not. */
-static int await_ready(struct supervisor *s, int ready)
-{
-	char byte;
-	int status;
-
-	if (read(ready, &byte, 1) == 1)
-		return 0;
-	while (waitpid(s->worker, &status, 0) < 0)
-		if (errno != EINTR)
-			return 1;
-	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
-}
-
 static void remember_mount(struct options *opts)
 {
 	memmove(opts->mounts + 1, opts->mounts, sizeof(opts->mounts) - sizeof(opts->mounts[0]));
@@ -72,7 +58,7 @@ static int start_worker(struct supervisor *s)
 		exit(serve(s->opts, s->store, ready_write));
 	}
 	close(steal_fd(&ready_write));
-	r = await_ready(s, ready_read);
+	r = await_ready(s->worker, ready_read);
 	if (r)
 		return r;
 	remember_mount(s->opts);
