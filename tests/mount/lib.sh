@@ -59,12 +59,14 @@ as()
 	setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all -- "$@"
 }
 
-# A process that is no child of ours is gone when it runs no program any more; it may
-# be a zombie for longer.
+# A process that is no child of ours has ended when it is gone, or a zombie without
+# another thread: what is left of its threads may still hold its files.
 wait_for_end_of()
 {
-	while readlink -q "/proc/$1/exe" >/dev/null; do
-		:
+	while :; do
+		case $(awk '/^(State|Threads):/ { printf "%s", $2 }' "/proc/$1/status" 2>/dev/null) in
+		'' | [ZX][01]) return 0 ;;
+		esac
 	done
 }
 

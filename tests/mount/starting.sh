@@ -178,14 +178,17 @@ in_a_user_namespace_it_mounts_without_passthrough()
 		echo world >>"$1"
 		umount "$POINT"
 	' sh "$P/$name" "$name"
-	wait_for_end_of "$(pid_of "$POINT")"
+	# LeakSanitizer's look at an ending daemon is a process of the same command line.
+	until [ -z "$(pid_of "$POINT")" ]; do
+		:
+	done
 	equal "$(tr '\n' ' ' <"/dev/shm/$name")" 'hello world '
 }
 
 nothing_is_left_of_all_this()
 {
 	equal "$(findmnt -rn -t fuse.segfs -o TARGET | grep -c "^$DIR")" 0
-	equal "$(pgrep -f "^$SEGFS .*$DIR" || true)" ''
+	equal "$(pgrep -af "^$SEGFS .*$DIR" || true)" ''
 }
 
 run_tests help_and_version_are_told a_wrong_command_line_is_status_2_and_a_hint \
