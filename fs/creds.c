@@ -3,6 +3,10 @@
 #include "creds.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 /* The system calls and not libc's functions, which change every thread. SysV goes
@@ -15,25 +19,64 @@
 #define SET_GIDS SYS_setresgid
 #endif
 
+/* Root's capabilities go and come with uid 0, by the kernel's doing; a daemon that is
+ * another user's puts them off and on by itself. */
+static struct {
+	bool by_hand;
+	bool stuck; /* with groups that no caller has */
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+} own;
+
+static struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+int creds_init(void)
+{
+	own.by_hand = geteuid() != 0;
+	own.stuck = setgroups(0, NULL) < 0 && getgroups(0, NULL) != 0;
+	if (!own.by_hand)
+		return 0;
+	/* Or the kernel would take all of them when we have been root for a request. */
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SYS_capget, &header, own.data) < 0)
+		return -errno;
+	return 0;
+}
+
+static int lay_down_capabilities(void)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	memcpy(data, own.data, sizeof(data));
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = 0;
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int change_ids(uid_t uid, gid_t gid, struct creds *saved)
+{
+	if (own.stuck && (uid != saved->uid || gid != saved->gid))
+		return -EPERM;
+	/* The group first: without uid 0 it can't be changed any more. */
+	if (syscall(SET_GIDS, -1, gid, -1) < 0)
+		return -errno;
+	saved->changed = true;
+	return syscall(SET_UIDS, -1, uid, -1) < 0 ? -errno : 0;
+}
+
 int creds_become(uid_t uid, gid_t gid, struct creds *saved)
 {
+	int r;
+
 	saved->uid = geteuid();
 	saved->gid = getegid();
-	saved->changed = uid != saved->uid || gid != saved->gid;
-	if (!saved->changed)
+	saved->changed = false;
+	if (uid == saved->uid && gid == saved->gid && !own.by_hand)
 		return 0;
-	/* The group first: without uid 0 it can't be changed any more. */
-	if (syscall(SET_GIDS, -1, gid, -1) < 0) {
-		saved->changed = false;
-		return -errno;
-	}
-	if (syscall(SET_UIDS, -1, uid, -1) < 0) {
-		int err = errno;
-
+	r = change_ids(uid, gid, saved);
+	if (r == 0 && own.by_hand && uid != 0)
+		r = lay_down_capabilities();
+	if (r < 0)
 		creds_restore(saved);
-		return -err;
-	}
-	return 0;
+	return r;
 }
 
 void creds_restore(struct creds *saved)
@@ -42,6 +85,8 @@ void creds_restore(struct creds *saved)
 		return;
 	saved->changed = false;
 	/* To go on with somebody else's rights would be worse than to die. */
-	if (syscall(SET_UIDS, -1, saved->uid, -1) < 0 || syscall(SET_GIDS, -1, saved->gid, -1) < 0)
+	if (syscall(SET_UIDS, -1, saved->uid, -1) < 0 ||
+	    syscall(SET_GIDS, -1, saved->gid, -1) < 0 ||
+	    (own.by_hand && syscall(SYS_capset, &header, own.data) < 0))
 		abort();
 }

@@ -25,10 +25,21 @@ struct creds {
 };
 
 /**
+ * creds_init() - give up the groups that we were started with, which are nobody's
+ * who calls us. Before the first creds_become(), in the thread that calls it.
+ *
+ * Return: 0, or a negative errno.
+ */
+int creds_init(void);
+
+/**
  * creds_become() - take on a caller's user and group, in this thread only.
  *
- * Return: 0, or -EPERM where the daemon has no CAP_SETUID and the caller is
- * somebody else.
+ * The caller's rights are those of the user alone: a daemon that is not root's lays
+ * down its capabilities, but for root, for whom it acts with all that it has.
+ *
+ * Return: 0, or -EPERM where the daemon may not be anybody else (it has no CAP_SETUID
+ * or CAP_SETGID) and the caller is.
  */
 int creds_become(uid_t uid, gid_t gid, struct creds *saved);
 void creds_restore(struct creds *saved);

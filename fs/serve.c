@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 
 #include "../libseg/cleanup.h"
 #include "backing.h"
+#include "creds.h"
 #include "dir.h"
 #include "ephemeral.h"
 #include "mountpoint.h"
@@ -60,6 +60,8 @@ int await_ready(pid_t child, int ready)
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return 1;
+	if (WIFSIGNALED(status)) /* else it has said why */
+		fprintf(stderr, "segfs: killed while starting: %s\n", strsignal(WTERMSIG(status)));
 	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -202,13 +204,12 @@ static int start(struct fuse_session *se, struct ns *ns, const char *mountpoint)
 }
 
 /* Before anything is opened or mounted. */
-static void prepare_process(void)
+static int prepare_process(void)
 {
 	raise_fd_limit();
 	umask(0);
 	signal(SIGIO, SIG_IGN); /* a lease of ours broken where libseg does not see it */
-	if (geteuid() == 0)
-		setgroups(0, NULL); /* those of root are nobody's who calls us */
+	return creds_init();
 }
 
 /* Whoever started us learns that the mount is there. */
@@ -296,7 +297,9 @@ int serve(struct options *opts, int store, int ready)
 	/* Before libfuse tries to mount by other means, and says that these have failed. */
 	if (!opts->nopassthrough && !has_cap_sys_admin())
 		return refuse(NO_CAPABILITY), 1;
-	prepare_process();
+	r = prepare_process();
+	if (r < 0)
+		return fail("capabilities", -r), 1;
 	if (store >= 0) {
 		snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", store);
 		path = fd_path;

@@ -8,23 +8,38 @@ unit=$CONTRIB_BUILD/systemd/segfs@.service
 
 if command -v systemd-analyze >/dev/null; then
 	mkdir "$DIR/units"
-	sed "s#^ExecStart=[^ ]*#ExecStart=$SEGFS#" "$unit" >"$DIR/units/segfs@.service"
+	sed "s#^ExecStart=[^ ]*#ExecStart=$SEGFS#; s#^User=.*#User=daemon#" "$unit" \
+		>"$DIR/units/segfs@.service"
 	ok 'systemd takes the unit' is "$(systemd-analyze verify "$DIR/units/segfs@.service" 2>&1)" ''
 	ok 'and finds it not exposed' systemd-analyze security --offline=true --threshold=55 \
 		"$DIR/units/segfs@.service"
 	ok 'systemd takes the tmpfiles.d' systemd-tmpfiles --create --root="$DIR" \
 		"$CONTRIB/systemd/segfs.tmpfiles.conf"
 	ok 'which makes the parent' test -d "$DIR/run/segfs"
+	mkdir "$DIR/etc"
+	ok 'and the sysusers.d' systemd-sysusers --root="$DIR" "$CONTRIB/systemd/segfs.sysusers.conf"
+	ok 'which makes the user of the unit' \
+		grep -q "^$(sed -n 's/^User=//p' "$unit"):" "$DIR/etc/passwd"
 else
 	skip_part 'there is no systemd-analyze'
 fi
 
-# The daemon with the capabilities of the unit, and what others do on its mounts.
-capabilities=$(sed -n 's/^CapabilityBoundingSet=//p' "$unit" | tr '[:upper:]' '[:lower:]' |
-	sed 's/cap_/+/g; s/ /,/g')
+# The daemon with a user of its own and the capabilities of the unit, and what others do
+# on its mounts.
+capabilities_of()
+{
+	sed -n "s/^$1=//p" "$unit" | tr '[:upper:]' '[:lower:]' | sed 's/cap_/+/g; s/ /,/g'
+}
+capabilities=-all,$(capabilities_of AmbientCapabilities)
+ok 'the capabilities are the same twice' \
+	is "$capabilities" "-all,$(capabilities_of CapabilityBoundingSet)"
 bounded=$DIR/bounded
-printf '#!/bin/sh\nexec setpriv --no-new-privs --bounding-set=-all,%s -- "%s" "$@"\n' \
-	"$capabilities" "$SEGFS" >"$bounded"
+cat >"$bounded" <<end
+#!/bin/sh
+exec setpriv --no-new-privs --reuid 54320 --regid 54320 --clear-groups \\
+	--inh-caps=$capabilities --ambient-caps=$capabilities \\
+	--bounding-set=$capabilities -- "$SEGFS" "\$@"
+end
 chmod +x "$bounded"
 SEGFS=$bounded start_ns team size=4m
 mkdir "$ns/host"

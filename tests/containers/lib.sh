@@ -9,7 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 ns=$DIR/ns # namespaces are mounted here
 status=0
 declare -A daemons=()
-mkdir "$ns"
+mkdir -p "$ns"
 
 say()
 {

@@ -22,6 +22,18 @@
 
 static const struct child_setting same = { 0 };
 
+/* With the words of DAEMON_AS before it, where the environment has that: setpriv and what
+ * it gives. */
+static void exec_daemon(const char *const argv[])
+{
+	const char *shell[16] = { "/bin/sh", "-c", "exec $DAEMON_AS \"$@\"", "sh" };
+	size_t n = 4;
+
+	while (*argv)
+		shell[n++] = *argv++;
+	execv(shell[0], (char *const *)shell);
+}
+
 static pid_t spawn(const char *const argv[], const char *log)
 {
 	pid_t pid = child_fork(&same);
@@ -33,7 +45,7 @@ static pid_t spawn(const char *const argv[], const char *log)
 	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
 		_exit(126);
-	execv(argv[0], (char *const *)argv);
+	exec_daemon(argv);
 	_exit(127);
 }
 
