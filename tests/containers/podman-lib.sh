@@ -20,6 +20,7 @@ cleanup()
 {
 	local tries=0
 
+	pod pod rm -f -a -t 0
 	pod rm -f -a -t 0
 	wait "${clients[@]}"
 	# what cleans up behind a container may be at it yet
