@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "mounts.h"
 #include "segfs.h"
 #include "usage.h"
 
@@ -79,17 +80,6 @@ static void add_mount(struct target *target, dev_t dev)
 		target->mounts.dev[target->mounts.n++] = dev;
 }
 
-/* The device of a line of mountinfo that is a segfs, else 0. */
-static dev_t segfs_device(const char *line, bool *host)
-{
-	unsigned major, minor;
-
-	if (!strstr(line, " - fuse.segfs ") || sscanf(line, "%*s %*s %u:%u", &major, &minor) != 2)
-		return 0;
-	*host = strstr(line, " - fuse.segfs host ");
-	return makedev(major, minor);
-}
-
 /* A mount is a device of its own. Which ones are segfs, its namespace tells. Those of
  * private namespaces have segments of their own, whose inode numbers mean nothing here. */
 static void add_mounts(struct scan *scan, pid_t pid)
@@ -104,24 +94,10 @@ static void add_mounts(struct scan *scan, pid_t pid)
 		return;
 	f = open_file(scan, pid, "mountinfo");
 	while (f && getline(&line, &size, f) > 0) {
-		dev = segfs_device(line, &host);
+		dev = mounts_segfs_device(line, &host);
 		if (dev && host)
 			add_mount(&scan->target, dev);
 	}
-}
-
-/* A file that was reached by its path on a private namespace's mount. */
-static bool is_on_private_mount(uint64_t wanted)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-	bool host;
-
-	while (f && getline(&line, &size, f) > 0)
-		if (segfs_device(line, &host) == wanted)
-			return !host;
-	return false;
 }
 
 /* How a file with this device and inode number is the segment: SEG_USER_* or 0. */
@@ -332,6 +308,7 @@ static int scan_all(struct scan *scan)
 static int set_target(struct seg *seg, struct target *ret)
 {
 	struct seg_stat st;
+	bool host;
 	int r;
 
 	r = seg_fstat(seg, &st);
@@ -347,7 +324,7 @@ static int set_target(struct seg *seg, struct target *ret)
 	else if (usage_on_mount(seg->fd))
 		ret->own = SEG_USER_MOUNT;
 	ret->mounts = seg->mounts;
-	if (ret->mounts.n == 0 && st.dev != 0 && is_on_private_mount(st.dev))
+	if (ret->mounts.n == 0 && st.dev != 0 && mounts_is_segfs(st.dev, &host) && !host)
 		add_mount(ret, st.dev);
 	ret->private = ret->mounts.n > 0;
 	return 0;

@@ -344,14 +344,27 @@ export function open(ref: Reference, options?: OpenOptions): Segment;
  */
 export function stat(ref: Reference): SegmentStat;
 
+export interface ListOptions {
+  /**
+   * Those in a directory instead: a namespace that is mounted there, also where nothing else
+   * is to be seen, as in a container. Their references are paths, and their kind is `'file'`.
+   */
+  directory?: string | Uint8Array;
+  /** `'buffer'`, for names that are not UTF-8: `ref` is a `Buffer`. */
+  encoding?: 'utf8' | 'buffer';
+}
+
 /**
  * All segments of a kind, or of both, in no particular order. Those that come or go
  * meanwhile may or may not be listed.
+ *
+ * @param kind not with a `directory`
+ * @throws SystemError `ENOENT`, `ENOTDIR`, `EACCES`: the `directory` can't be read
  */
-export function list(kind?: 'posix' | 'sysv', options?: { encoding?: 'utf8' }):
+export function list(kind?: 'posix' | 'sysv', options?: ListOptions & { encoding?: 'utf8' }):
   (SegmentStat & { ref: string })[];
-/** With the encoding `'buffer'`, for names that are not UTF-8: `ref` is a `Buffer`. */
-export function list(kind: 'posix' | 'sysv' | undefined, options: { encoding: 'buffer' }):
+export function list(
+  kind: 'posix' | 'sysv' | undefined, options: ListOptions & { encoding: 'buffer' }):
   (SegmentStat & { ref: Buffer })[];
 
 /**
@@ -412,8 +425,11 @@ export function users(ref: Reference): { users: User[], complete: boolean };
 
 /** Which segments {@link gc} may destroy: those that fit each of these. One is needed. */
 export interface GcOptions {
+  /** Not with a `directory`. */
   kind?: 'posix' | 'sysv';
-  /** Of the reference, as in the shell: `'/job-*'`. */
+  /** Where, instead of the whole machine: a directory on a mount of segfs's. No filter. */
+  directory?: string | Uint8Array;
+  /** Of the reference, as in the shell: `'/job-*'`; in a directory, of a slash and the name. */
   pattern?: string | Uint8Array;
   /** The owner. */
   uid?: number;
@@ -435,5 +451,7 @@ export interface GcOptions {
  *
  * @returns those that were destroyed (or would be), and, with an `error`, those that
  *   nobody uses and that could not be
+ * @throws SystemError `EOPNOTSUPP`: the `directory` is neither `/dev/shm` nor on a mount of
+ *   segfs's; `ENOENT`, `ENOTDIR`, `EACCES`: it can't be read
  */
 export function gc(options: GcOptions): (SegmentStat & { ref: string, error?: SystemError })[];

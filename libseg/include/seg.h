@@ -256,6 +256,16 @@ typedef int seg_list_fn(const char *ref, const struct seg_stat *stat, void *arg)
  */
 SEG_API int seg_list(enum seg_kind kind, seg_list_fn *fn, void *arg);
 
+/**
+ * seg_list_directory() - every segment in a directory: a mount of segfs's, most of all,
+ * also where the caller sees nothing but that.
+ * @path: a private namespace, or `posix` or `sysv` of the host's
+ * @fn:   is given references that are paths, @path and the name; their kind is SEG_FILE
+ *
+ * Return: as seg_list(), or the errno of opening the directory.
+ */
+SEG_API int seg_list_directory(const char *path, seg_list_fn *fn, void *arg);
+
 /** Which segments seg_gc() may destroy: those that fit every field. */
 struct seg_gc_filter {
 	enum seg_kind kind;  /* 0: both */
@@ -291,6 +301,18 @@ typedef int seg_gc_fn(const char *ref, const struct seg_stat *stat, int result, 
  * errno of reading /dev/shm or /proc/sysvipc/shm.
  */
 SEG_API int seg_gc(const struct seg_gc_filter *filter, seg_gc_fn *fn, void *arg);
+
+/**
+ * seg_gc_directory() - seg_gc() among the segments of seg_list_directory().
+ * @filter: its pattern is for a slash and the name, without @path; its kind 0 or SEG_FILE
+ *
+ * Return: as seg_gc(), the errno of opening the directory, or
+ *   -EINVAL      another kind
+ *   -EOPNOTSUPP  the directory is neither on a mount of segfs nor /dev/shm: its files
+ *                are not taken for segments
+ */
+SEG_API int seg_gc_directory(const char *path, const struct seg_gc_filter *filter, seg_gc_fn *fn,
+			     void *arg);
 
 /* -------------------------------------------------------------------------
  * Open segments

@@ -2,7 +2,6 @@
 /* segctl gc: the end of what nobody uses. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fnmatch.h>
 
 #include "../cleanup.h"
 #include "parse.h"
@@ -12,9 +11,9 @@
 struct gc {
 	struct seg_gc_filter filter;
 	bool dry_run, quiet, verbose;
-	char **patterns;
-	int n_patterns;
-	int pattern; /* the one whose turn it is */
+	struct selection *selections;
+	int n_selections;
+	int turn; /* whose it is */
 	size_t count;
 	uint64_t freed;
 	bool failed;
@@ -24,9 +23,7 @@ struct gc {
 
 static void gc_free(struct gc *gc)
 {
-	for (int i = 0; i < gc->n_patterns; i++)
-		free(gc->patterns[i]);
-	free(gc->patterns);
+	selections_free(gc->selections, gc->n_selections);
 	names_free(&gc->names);
 }
 
@@ -64,8 +61,9 @@ static void print(struct gc *gc, const char *ref, const struct seg_stat *st)
 
 static bool was_tried(const struct gc *gc, const char *ref)
 {
-	for (int i = 0; i < gc->pattern; i++)
-		if (fnmatch(gc->patterns[i], ref, 0) == 0)
+	for (int i = 0; i < gc->turn; i++)
+		if (selection_same_place(&gc->selections[i], &gc->selections[gc->turn]) &&
+		    selection_fits(&gc->selections[i], ref))
 			return true;
 	return false;
 }
@@ -88,8 +86,12 @@ static int on_segment(const char *ref, const struct seg_stat *st, int result, vo
 	return 0;
 }
 
-/* A machine need not have both kinds, unless that one is asked for. */
-static void collect_kind(struct gc *gc, enum seg_kind kind, const char *source)
+static const char *hint_for(int r)
+{
+	return r == -EOPNOTSUPP ? "neither /dev/shm nor on a mount of segfs" : NULL;
+}
+
+static void collect_kind(struct gc *gc, enum seg_kind kind, const char *pattern, const char *source)
 {
 	struct seg_gc_filter filter = gc->filter;
 	int r;
@@ -97,20 +99,30 @@ static void collect_kind(struct gc *gc, enum seg_kind kind, const char *source)
 	if (filter.kind && filter.kind != kind)
 		return;
 	filter.kind = kind;
-	filter.pattern = gc->n_patterns ? gc->patterns[gc->pattern] : NULL;
-	r = seg_gc(&filter, on_segment, gc);
-	if (r < 0 && (r != -ENOENT || gc->filter.kind)) {
-		complain(source, r);
+	filter.pattern = pattern;
+	r = kind == SEG_FILE ? seg_gc_directory(source, &filter, on_segment, gc)
+			     : seg_gc(&filter, on_segment, gc);
+	/* A machine need not have both kinds, unless that one is asked for. */
+	if (r < 0 && (r != -ENOENT || gc->filter.kind || kind == SEG_FILE)) {
+		complain_hint(source, r, hint_for(r));
 		gc->failed = true;
 	}
 }
 
 static void collect(struct gc *gc)
 {
+	static const struct selection machine = { 0 };
+
 	do {
-		collect_kind(gc, SEG_POSIX, "/dev/shm");
-		collect_kind(gc, SEG_SYSV, "/proc/sysvipc/shm");
-	} while (++gc->pattern < gc->n_patterns);
+		const struct selection *s = gc->n_selections ? &gc->selections[gc->turn] : &machine;
+
+		if (s->directory) {
+			collect_kind(gc, SEG_FILE, s->pattern, s->directory);
+			continue;
+		}
+		collect_kind(gc, SEG_POSIX, s->pattern, "/dev/shm");
+		collect_kind(gc, SEG_SYSV, s->pattern, "/proc/sysvipc/shm");
+	} while (++gc->turn < gc->n_selections);
 }
 
 static void print_sum(const struct gc *gc)
@@ -152,6 +164,15 @@ static bool set_filter(struct gc *gc, int option)
 	return true;
 }
 
+/* A directory alone says where, and not which. */
+static bool are_all_patterns(const struct gc *gc)
+{
+	for (int i = 0; i < gc->n_selections; i++)
+		if (!gc->selections[i].pattern)
+			return false;
+	return gc->n_selections > 0;
+}
+
 static void parse(int argc, char **argv, struct gc *gc)
 {
 	bool filtered = false;
@@ -167,12 +188,12 @@ static void parse(int argc, char **argv, struct gc *gc)
 		else
 			filtered |= set_filter(gc, option);
 	}
-	if (!filtered && optind == argc)
+	gc->selections = selection_arguments(argc, argv);
+	gc->n_selections = argc - optind;
+	if (!filtered && !are_all_patterns(gc))
 		usage_error("which segments? Give a filter, or --all");
 	if (gc->dry_run)
 		gc->filter.flags |= SEG_GC_DRY_RUN;
-	gc->patterns = pattern_arguments(argc, argv);
-	gc->n_patterns = argc - optind;
 }
 
 static int run(int argc, char **argv)
@@ -188,15 +209,16 @@ static int run(int argc, char **argv)
 
 const struct command cmd_gc = {
 	.name = "gc",
-	.synopsis = "[OPTION]... --all | FILTER...",
+	.synopsis = "[OPTION]... --all | FILTER... [DIRECTORY]...",
 	.summary = "remove what nobody uses",
 	.help = "Remove the segments that nobody uses and every FILTER fits; one that somebody "
 		"uses\n"
 		"is never touched. A segment may be kept in store for later: look with --dry-run\n"
-		"first.\n"
+		"first. Of this machine, or of each DIRECTORY (a namespace that is mounted "
+		"there).\n"
 		"\n"
 		"Filters:\n"
-		"      PATTERN...         one of them fits the name\n"
+		"      PATTERN...         one of them fits the name; or the end of a path does\n"
 		"      --kind=KIND        posix or sysv\n"
 		"      --owner=USER       a name or a number\n"
 		"      --unused-for=TIME  last used so long ago: 90s, 15m, 1h, 2d, 1w\n"

@@ -6,10 +6,11 @@
 #include "segment.h"
 
 struct listing {
-	struct seg_store *store; /* NULL: there is no /dev/shm */
+	struct seg_store *store; /* of which all is listed; NULL: there is none */
+	const char *place;       /* its path */
 	enum seg_kind kind;      /* 0: both */
-	char **patterns;
-	int n_patterns;
+	struct selection *selections;
+	int n_selections;
 	bool look; /* also find out what takes a handle */
 	struct segment *segments;
 	size_t count, room;

@@ -2,7 +2,6 @@
 /* segctl ls: what there is, whose it is, and who could do without it. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fnmatch.h>
 #include <string.h>
 
 #include "../cleanup.h"
@@ -20,10 +19,8 @@ static void listing_free(struct listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++)
 		segment_fini(&listing->segments[i]);
-	for (int i = 0; i < listing->n_patterns; i++)
-		free(listing->patterns[i]);
+	selections_free(listing->selections, listing->n_selections);
 	free(listing->segments);
-	free(listing->patterns);
 	names_free(&listing->names);
 	seg_store_close(listing->store);
 }
@@ -32,20 +29,30 @@ static void listing_free(struct listing *listing)
 
 /* -- collecting ----------------------------------------------------------- */
 
-static bool fits(const struct listing *listing, const char *ref)
+/* What is listed now, and where it goes. */
+struct collection {
+	struct listing *listing;
+	const struct selection *place; /* one of those that are of this place; NULL: all */
+};
+
+static bool fits(const struct collection *c, const char *ref)
 {
-	for (int i = 0; i < listing->n_patterns; i++)
-		if (fnmatch(listing->patterns[i], ref, 0) == 0)
+	const struct listing *listing = c->listing;
+
+	for (int i = 0; i < listing->n_selections; i++)
+		if (selection_same_place(&listing->selections[i], c->place) &&
+		    selection_fits(&listing->selections[i], ref))
 			return true;
-	return listing->n_patterns == 0;
+	return !c->place;
 }
 
 static int add(const char *ref, const struct seg_stat *st, void *arg)
 {
-	struct listing *listing = arg;
+	const struct collection *c = arg;
+	struct listing *listing = c->listing;
 	struct segment *segment;
 
-	if (!fits(listing, ref))
+	if (!fits(c, ref))
 		return 0;
 	if (listing->count == listing->room) {
 		listing->room = listing->room ? 2 * listing->room : 64;
@@ -55,34 +62,79 @@ static int add(const char *ref, const struct seg_stat *st, void *arg)
 	segment = &listing->segments[listing->count];
 	if (!listing->look)
 		*segment = (struct segment){ .ref = xstrdup(ref), .st = *st };
-	else if (segment_look(listing->store, ref, st, segment) < 0)
+	else if (segment_look(ref, st, segment) < 0)
 		return 0; /* gone meanwhile */
 	listing->count++;
 	return 0;
 }
 
 /* A machine need not have both kinds, unless that one is asked for. */
-static int collect_kind(struct listing *listing, enum seg_kind kind, const char *source)
+static int collect_kind(struct collection *c, enum seg_kind kind, const char *source)
 {
+	enum seg_kind wanted = c->listing->kind;
 	int r;
 
-	if (listing->kind && listing->kind != kind)
+	if (wanted && wanted != kind)
 		return 0;
-	r = kind == SEG_POSIX ? seg_store_open(NULL, &listing->store) : 0;
-	if (r == 0)
-		r = seg_listat(listing->store, kind, 0, add, listing);
-	if (r == 0 || (r == -ENOENT && !listing->kind))
+	r = seg_list(kind, add, c);
+	if (r == 0 || (r == -ENOENT && !wanted))
 		return 0;
 	complain(source, r);
 	return r;
 }
 
-static int collect(struct listing *listing)
+static int collect_machine(struct collection *c)
 {
-	int posix = collect_kind(listing, SEG_POSIX, "/dev/shm");
-	int sysv = collect_kind(listing, SEG_SYSV, "/proc/sysvipc/shm");
+	int posix = collect_kind(c, SEG_POSIX, "/dev/shm");
+	int sysv = collect_kind(c, SEG_SYSV, "/proc/sysvipc/shm");
 
 	return posix < 0 ? posix : sysv;
+}
+
+static int collect_place(struct collection *c)
+{
+	int r;
+
+	if (!c->place || !c->place->directory)
+		return collect_machine(c);
+	if (c->listing->kind) /* files by path are of neither */
+		return 0;
+	r = seg_list_directory(c->place->directory, add, c);
+	if (r < 0)
+		complain(c->place->directory, r);
+	return r;
+}
+
+/* Each place once, however many of its names were asked for. */
+static int collect(struct listing *listing)
+{
+	const struct selection *selections = listing->selections;
+	struct collection c = { .listing = listing };
+	int r = listing->n_selections ? 0 : collect_place(&c);
+
+	for (int i = 0, j; i < listing->n_selections; i++) {
+		for (j = 0; !selection_same_place(&selections[j], &selections[i]); j++)
+			;
+		if (j < i)
+			continue;
+		c.place = &selections[i];
+		if (collect_place(&c) < 0)
+			r = -1;
+	}
+	return r;
+}
+
+/* Where all of a place is listed, it is told how full that is. */
+static void open_store(struct listing *listing)
+{
+	const struct selection *only = listing->n_selections == 1 ? listing->selections : NULL;
+
+	if (!listing->n_selections && listing->kind != SEG_SYSV)
+		listing->place = "/dev/shm";
+	else if (only && !only->pattern)
+		listing->place = only->directory;
+	if (listing->place && seg_store_open(listing->place, &listing->store) < 0)
+		listing->store = NULL;
 }
 
 /* -- printing ------------------------------------------------------------- */
@@ -193,8 +245,8 @@ static void parse(int argc, char **argv, struct options *options, struct listing
 		else
 			options->order.reverse = true;
 	}
-	listing->patterns = pattern_arguments(argc, argv);
-	listing->n_patterns = argc - optind;
+	listing->selections = selection_arguments(argc, argv);
+	listing->n_selections = argc - optind;
 	listing->look = !options->names || options->json || sort_key_looks(options->order.key);
 }
 
@@ -206,6 +258,7 @@ static int run(int argc, char **argv)
 
 	parse(argc, argv, &options, &listing);
 	r = collect(&listing);
+	open_store(&listing);
 	listing_sort(&listing, &options.order);
 	print(&listing, &options);
 	return r < 0 ? STATUS_FAILURE : 0;
@@ -213,11 +266,11 @@ static int run(int argc, char **argv)
 
 const struct command cmd_ls = {
 	.name = "ls",
-	.synopsis = "[OPTION]... [PATTERN]...",
+	.synopsis = "[OPTION]... [PATTERN | DIRECTORY]...",
 	.summary = "list segments: how large, whose, in use or not",
-	.help = "List the segments of this machine, or those that a PATTERN fits: the largest "
-		"first,\n"
-		"and what they add up to.\n"
+	.help = "List the segments of this machine, or those that a PATTERN fits, or those in a\n"
+		"DIRECTORY (a namespace that is mounted there): the largest first, and what they\n"
+		"add up to. A path may end in a pattern: '/run/segfs/teamA/frames*'.\n"
 		"\n"
 		"      --json             an array of objects, with exact numbers\n"
 		"  -b, --bytes            exact sizes\n"

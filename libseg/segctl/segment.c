@@ -19,15 +19,14 @@ const char *kind_text(enum seg_kind kind)
 }
 
 /* By its id a SysV segment is opened without a permission being asked for. */
-int segment_open(struct seg_store *store, const char *ref, const struct seg_stat *st,
-		 struct seg **ret)
+int segment_open(const char *ref, const struct seg_stat *st, struct seg **ret)
 {
 	char by_id[32];
 
 	if (st->kind != SEG_SYSV)
-		return seg_openat(store, ref, SEG_PATH, ret);
+		return seg_open(ref, SEG_PATH, ret);
 	snprintf(by_id, sizeof(by_id), "sysv:id:%d", st->shmid);
-	return seg_openat(store, by_id, SEG_READ_ONLY, ret);
+	return seg_open(by_id, SEG_READ_ONLY, ret);
 }
 
 static int is_ephemeral(const struct seg *seg)
@@ -50,12 +49,12 @@ static void set_created(struct segment *segment, const struct seg *seg)
 						      .tv_nsec = st.stx_btime.tv_nsec };
 }
 
-static int look_at_file(struct seg_store *store, struct segment *segment)
+static int look_at_file(struct segment *segment)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
 	int r;
 
-	r = segment_open(store, segment->ref, &segment->st, &seg);
+	r = segment_open(segment->ref, &segment->st, &seg);
 	if (r < 0)
 		return r == -ENOENT ? r : 0;
 	r = seg_fstat(seg, &segment->st);
@@ -70,8 +69,7 @@ static int look_at_file(struct seg_store *store, struct segment *segment)
 	return 0;
 }
 
-int segment_look(struct seg_store *store, const char *ref, const struct seg_stat *st,
-		 struct segment *ret)
+int segment_look(const char *ref, const struct seg_stat *st, struct segment *ret)
 {
 	struct segment segment = {
 		.st = *st, .in_use = UNKNOWN, .ephemeral = UNKNOWN, .created.tv_sec = UNKNOWN
@@ -83,7 +81,7 @@ int segment_look(struct seg_store *store, const char *ref, const struct seg_stat
 		segment.in_use = st->nattch > 0;
 		segment.ephemeral = 0;
 	} else {
-		r = look_at_file(store, &segment);
+		r = look_at_file(&segment);
 	}
 	if (r < 0) {
 		segment_fini(&segment);

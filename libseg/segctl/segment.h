@@ -21,14 +21,12 @@ struct segment {
 
 /**
  * segment_open() - a handle that does not make us a user of the segment.
- * @store: NULL: /dev/shm
  *
  * SEG_PATH, or for SysV one that has attached nothing: good for all but data.
  *
  * Return: as seg_open().
  */
-int segment_open(struct seg_store *store, const char *ref, const struct seg_stat *st,
-		 struct seg **ret);
+int segment_open(const char *ref, const struct seg_stat *st, struct seg **ret);
 
 /**
  * segment_look() - find out what seg_list() and seg_stat() do not tell.
@@ -39,8 +37,7 @@ int segment_open(struct seg_store *store, const char *ref, const struct seg_stat
  *
  * Return: 0; -ENOENT: it is gone. Whatever else is in the way leaves an UNKNOWN.
  */
-int segment_look(struct seg_store *store, const char *ref, const struct seg_stat *st,
-		 struct segment *ret);
+int segment_look(const char *ref, const struct seg_stat *st, struct segment *ret);
 
 /** segment_since() - when it was made, as far as the kernel tells. */
 const struct timespec *segment_since(const struct segment *segment);

@@ -103,10 +103,10 @@ static int look(const char *ref, struct segment *ret)
 	r = seg_stat(ref, &st);
 	if (r < 0)
 		return r;
-	r = segment_open(NULL, ref, &st, &seg);
+	r = segment_open(ref, &st, &seg);
 	if (r < 0)
 		return r;
-	return segment_look(NULL, seg_ref(seg), &st, ret);
+	return segment_look(seg_ref(seg), &st, ret);
 }
 
 static int show(struct options *options, const char *ref)

@@ -14,7 +14,7 @@ struct share {
 };
 
 struct sums {
-	uint64_t allocated, unused, posix; /* bytes */
+	uint64_t allocated, unused, files; /* bytes; files: all but System V */
 	size_t n_unused;
 	struct share *shares; /* the largest first */
 	size_t n_shares;
@@ -47,8 +47,8 @@ static void add_up(const struct listing *listing, struct sums *sums)
 
 		sums->allocated += allocated;
 		share_of(sums, st->uid)->allocated += allocated;
-		if (st->kind == SEG_POSIX)
-			sums->posix += allocated;
+		if (st->kind != SEG_SYSV)
+			sums->files += allocated;
 		if (segment->in_use == 0) {
 			sums->unused += allocated;
 			sums->n_unused++;
@@ -73,7 +73,7 @@ static void print_owners(struct listing *listing, const struct sums *sums, bool 
 		printf(", others %s", format_size(others, exact, buf));
 }
 
-/* Memory that /dev/shm has given away and no name here stands for is the answer to why it
+/* Memory that a store has given away and no name here stands for is the answer to why it
  * is full when nothing in it is large. */
 static void print_store(const struct listing *listing, const struct sums *sums, bool exact)
 {
@@ -85,11 +85,11 @@ static void print_store(const struct listing *listing, const struct sums *sums, 
 		return;
 	size = st.f_blocks * st.f_frsize;
 	used = (st.f_blocks - st.f_bfree) * st.f_frsize;
-	printf("/dev/shm: %s used", format_size(used, exact, buf));
+	printf("%s: %s used", listing->place, format_size(used, exact, buf));
 	printf(" of %s, %.0f%%", format_size(size, exact, buf), (double)used * 100 / (double)size);
-	if (used > sums->posix)
+	if (used > sums->files)
 		printf("; %s of it by what is not listed (removed and still in use, or no segment)",
-		       format_size(used - sums->posix, exact, buf));
+		       format_size(used - sums->files, exact, buf));
 	putchar('\n');
 }
 
@@ -107,7 +107,7 @@ void listing_print_sums(struct listing *listing, bool exact)
 		printf("\nnot in use: %zu, %s", sums.n_unused,
 		       format_size(sums.unused, exact, buf));
 	putchar('\n');
-	if (listing->store && listing->n_patterns == 0)
+	if (listing->store)
 		print_store(listing, &sums, exact);
 	free(sums.shares);
 }

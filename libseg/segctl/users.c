@@ -113,7 +113,7 @@ static bool has_hidden_user(const struct found *found, const struct seg_stat *st
 {
 	_cleanup_segment_ struct segment segment = { 0 };
 
-	return found->count == 0 && segment_look(NULL, found->ref, st, &segment) == 0 &&
+	return found->count == 0 && segment_look(found->ref, st, &segment) == 0 &&
 	       segment.in_use == 1;
 }
 
@@ -133,7 +133,7 @@ static int find(struct found *found, const struct seg_stat *st)
 	_cleanup_seg_ struct seg *seg = NULL;
 	int r;
 
-	r = segment_open(NULL, found->ref, st, &seg);
+	r = segment_open(found->ref, st, &seg);
 	if (r == 0)
 		r = seg_users(seg, on_user, found);
 	return r < 0 ? r : r == 0;

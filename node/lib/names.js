@@ -34,12 +34,22 @@ function stat(ref) {
   return shapeStat(check(addon.stat(ref), 'stat', ref));
 }
 
-function list(kind, options) {
-  const { encoding = 'utf8' } = validate.options(options);
-  const asBuffer = validate.oneOf('options.encoding', encoding, ['utf8', 'buffer']) === 'buffer';
-  const wanted = kind === undefined ? Object.values(numbers) : [kindNumber(kind)];
+/** Of segments by path: their kind is `'file'`, and no other is asked for. */
+function directoryOf({ directory }, kind) {
+  if (directory === undefined) return undefined;
+  if (kind !== undefined) throw invalidValue('kind', 'must be left out with a directory', kind);
+  return validate.reference(directory, 'options.directory');
+}
 
-  return wanted.flatMap((k) => check(addon.list(k, asBuffer), 'list'))
+function list(kind, options) {
+  const { encoding = 'utf8', ...rest } = validate.options(options);
+  const asBuffer = validate.oneOf('options.encoding', encoding, ['utf8', 'buffer']) === 'buffer';
+  const directory = directoryOf(rest, kind);
+  const wanted = directory !== undefined
+    ? [addon.FILE]
+    : kind === undefined ? Object.values(numbers) : [kindNumber(kind)];
+
+  return wanted.flatMap((k) => check(addon.list(k, asBuffer, directory), 'list', directory))
     .map(({ ref, ...fields }) => ({ ref, ...shapeStat(fields) }));
 }
 
@@ -79,14 +89,18 @@ function checkFilter(options) {
 function gc(options) {
   options = validate.options(options);
   checkFilter(options);
+  const directory = directoryOf(options, options.kind);
   const kind = kindNumber(options.kind) ?? 0;
-  const pattern = options.pattern === undefined ? undefined : validate.reference(options.pattern);
+  const pattern = options.pattern === undefined
+    ? undefined
+    : validate.reference(options.pattern, 'options.pattern');
   const uid = validate.integer('options.uid', options.uid ?? -1, -1, 2 ** 32 - 2);
   const unusedFor = validate.integer('options.unusedFor', options.unusedFor ?? 0, 0);
   const flags = (validate.flag(options, 'dryRun') ? addon.GC_DRY_RUN : 0) |
     (options.ephemeral ? addon.GC_EPHEMERAL : 0);
 
-  return check(addon.gc(kind, pattern, uid, Math.ceil(unusedFor / 1000), flags), 'gc')
+  return check(
+    addon.gc(kind, pattern, uid, Math.ceil(unusedFor / 1000), flags, directory), 'gc', directory)
     .map(({ ref, result, ...fields }) => ({
       ref,
       ...shapeStat(fields),

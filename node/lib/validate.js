@@ -13,13 +13,13 @@ const ALIGNMENT = 8;
 // Some 300,000 years: what the kernel takes as a time to wait.
 const MAX_TIMEOUT = 1e16;
 
-function reference(ref) {
+function reference(ref, name = 'ref') {
   if (typeof ref !== 'string' && !isUint8Array(ref)) {
-    throw invalidType('ref', 'a string or a Uint8Array', ref);
+    throw invalidType(name, 'a string or a Uint8Array', ref);
   }
-  if (ref.length === 0) throw invalidValue('ref', 'must not be empty', ref);
+  if (ref.length === 0) throw invalidValue(name, 'must not be empty', ref);
   if (ref.includes(typeof ref === 'string' ? '\0' : 0)) {
-    throw invalidValue('ref', 'must not contain null bytes', ref);
+    throw invalidValue(name, 'must not contain null bytes', ref);
   }
   return ref;
 }

@@ -110,7 +110,9 @@ Napi::Value names_list(const Napi::CallbackInfo &info)
 	auto kind = static_cast<enum seg_kind>(info[0].As<Napi::Number>().Uint32Value());
 	bool as_buffer = info[1].ToBoolean();
 	Entries entries;
-	int r = seg_list(kind, add_entry, &entries);
+	int r = info[2].IsUndefined()
+			? seg_list(kind, add_entry, &entries)
+			: seg_list_directory(to_reference(info[2]).c_str(), add_entry, &entries);
 
 	if (r < 0)
 		return Napi::Number::New(env, r);
@@ -202,7 +204,9 @@ Napi::Value names_gc(const Napi::CallbackInfo &info)
 	filter.uid = static_cast<uid_t>(info[2].As<Napi::Number>().Int64Value());
 	filter.unused_for = to_size(info[3]);
 	filter.flags = info[4].As<Napi::Number>().Uint32Value();
-	int r = seg_gc(&filter, add_collected, &collected);
+	int r = info[5].IsUndefined() ? seg_gc(&filter, add_collected, &collected)
+				      : seg_gc_directory(to_reference(info[5]).c_str(), &filter,
+							 add_collected, &collected);
 	if (r < 0)
 		return Napi::Number::New(env, r);
 	Napi::Array array = Napi::Array::New(env, collected.size());

@@ -43,6 +43,45 @@ describe('a path on the mount', { skip: whyNot() }, () => {
     fs.rmdirSync(mountpoint);
   });
 
+  it('lists and collects a directory', () => {
+    const [used, unused, other] = [newRef('posix'), newRef('posix'), newRef('posix')];
+    [used, unused, other].forEach((ref) => segfs.create(ref, 4096).close());
+    const directory = path.join(mountpoint, 'posix');
+    const listed = segfs.list(undefined, { directory });
+    const entry = listed.find(({ ref }) => ref === pathOf(used));
+
+    assert.deepEqual([entry.kind, entry.size], ['file', 4096]);
+    assert.deepEqual(
+      segfs.list(undefined, { directory: Buffer.from(`${directory}/`), encoding: 'buffer' })
+        .map(({ ref }) => String(ref)).sort(),
+      listed.map(({ ref }) => ref).sort());
+
+    const user = segfs.open(used);
+    const gc = (pattern, options) => segfs.gc({ directory, pattern, ...options });
+    assert.deepEqual(gc(unused, { dryRun: true }).map(({ ref }) => ref), [pathOf(unused)]);
+    assert.deepEqual(gc(unused).map(({ ref }) => ref), [pathOf(unused)]);
+    assert.deepEqual(gc(used), []);
+    user.close();
+    assert.equal(segfs.stat(pathOf(used)).size, 4096);
+    assert.equal(segfs.stat(other).size, 4096);
+    assert.throws(() => segfs.stat(unused), { code: 'ENOENT' });
+  });
+
+  it('takes no other directory for one of segments', () => {
+    const directory = path.join(mountpoint, 'none');
+    const bad = { code: 'ERR_INVALID_ARG_VALUE' };
+
+    assert.throws(() => segfs.list(undefined, { directory }),
+      { code: 'ENOENT', syscall: 'list', path: directory });
+    assert.throws(() => segfs.gc({ directory: __dirname, all: true }),
+      { code: 'EOPNOTSUPP', syscall: 'gc', path: __dirname });
+    assert.throws(() => segfs.gc({ directory: mountpoint }), bad); // no filter
+    assert.throws(() => segfs.gc({ directory: mountpoint, kind: 'posix' }), bad);
+    assert.throws(() => segfs.list('sysv', { directory: mountpoint }), bad);
+    assert.throws(() => segfs.list(undefined, { directory: 1 }),
+      { code: 'ERR_INVALID_ARG_TYPE', message: /options\.directory/ });
+  });
+
   for (const kind of kinds) {
     it(`maps the same bytes as the reference of a ${kind} segment`, () => {
       const ref = newRef(kind);

@@ -56,6 +56,39 @@ ok 'at /dev/shm: shm_open and sem_post in C' sandbox "${shm[@]}" /shm_peer write
 ok 'for one that waits in another' wait "$reader"
 rm "$ns/team/c" "$ns/team/sem.c-ready"
 
+# shellcheck disable=SC2317  # called by ok
+segctl()
+{
+	sandbox "${seg[@]}" --ro-bind "$(dirname "$SEGFS")/segctl" /segctl /segctl "$@"
+}
+
+# shellcheck disable=SC2317
+told_by_segctl()
+{
+	local wanted=$1
+	shift
+	is "$(segctl "$@")" "$wanted"
+}
+
+echo hello >"$ns/team/busy"
+python3 -c 'import sys, time; f = open(sys.argv[1]); print(flush=True); time.sleep(600)' \
+	"$ns/team/busy" >"$DIR/holder" &
+holder=$!
+until [ -s "$DIR/holder" ]; do
+	kill -0 "$holder" || exit 1
+done
+ok 'segctl creates in a sandbox' told_by_segctl /seg/idle create --mode=0600 /seg/idle 64K
+ok 'lists' told_by_segctl $'/seg/busy\n/seg/idle' ls --names --sort=name '/seg/[bi]*'
+ok 'tells what is in use outside' \
+	sandbox "${seg[@]}" --ro-bind "$(dirname "$SEGFS")/segctl" /segctl \
+	sh -c '/segctl stat --json /seg/busy | grep -q "\"in_use\": true"'
+ok 'does not take it away' fails_with 'Device or resource busy' segctl rm --if-unused /seg/busy
+ok 'but all else' told_by_segctl $'removed /seg/idle, 0\n1 segment, 0 freed' gc '/seg/[bi]*'
+kill "$holder"
+wait "$holder"
+ok 'not before its user is gone' told_by_segctl '' rm --if-unused /seg/busy
+ok 'then it is' fails_with 'No such file' segctl stat /seg/busy
+
 ok 'write and fallocate meet the limit' \
 	sandbox "${seg[@]}" "${inside[@]}" meets-limit /seg $((4 << 20))
 ok 'a sparse mapping beyond it is SIGBUS' \

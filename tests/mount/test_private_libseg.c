@@ -275,6 +275,58 @@ static void gc_of_ephemeral_ones_leaves_others(void **state)
 	seg_store_close(store);
 }
 
+static int list_refs(const char *ref, const struct seg_stat *stat, void *arg)
+{
+	assert_int_equal(stat->kind, SEG_FILE);
+	return collect(ref, stat, 0, arg);
+}
+
+/* As one who sees nothing but the mount: no store, and references that hold anywhere. */
+static void a_directory_is_listed_and_collected_by_its_path(void **state)
+{
+	const struct seg_gc_filter filter = { .uid = (uid_t)-1, .pattern = "/un*" };
+	const struct seg_gc_filter sysv = { .kind = SEG_SYSV, .uid = (uid_t)-1 };
+	struct mounted *m = *state;
+	struct seg_store *store = open_store(m->point);
+	struct listed listed = { 0 }, gone = { 0 };
+	struct seg_stat st;
+	char expected[512], slashes[PATH_MAX];
+
+	put(store, "/unused");
+	snprintf(expected, sizeof(expected), "%s/unused", m->point);
+	snprintf(slashes, sizeof(slashes), "%s//", m->point);
+	assert_ok(seg_list_directory(slashes, list_refs, &listed));
+	assert_string_equal(listed.refs, expected);
+	assert_ok(seg_stat(listed.refs, &st));
+	assert_int_equal(st.size, PAGE);
+
+	put(store, "/kept");
+	assert_int_equal(seg_gc_directory(m->point, &sysv, NULL, NULL), -EINVAL);
+	assert_int_equal(seg_gc_directory(m->point, &filter, collect, &gone), 1);
+	assert_string_equal(gone.refs, expected);
+	assert_int_equal(seg_stat(expected, &st), -ENOENT);
+	assert_ok(seg_statat(store, "/kept", &st));
+	seg_store_close(store);
+}
+
+/* A file that nobody has open is, anywhere else, somebody's document. */
+static void other_directories_are_not_collected(void **state)
+{
+	const struct seg_gc_filter filter = { .uid = (uid_t)-1 };
+	struct mounted *m = *state;
+	struct listed listed = { 0 };
+	const char *document = path_of(m, "%s/document", m->f->dir);
+
+	assert_ok(mknod(document, S_IFREG | 0600, 0));
+	assert_int_equal(seg_gc_directory(m->f->dir, &filter, NULL, NULL), -EOPNOTSUPP);
+	assert_int_equal(seg_gc_directory(document, &filter, NULL, NULL), -ENOTDIR);
+	assert_int_equal(seg_gc_directory("", &filter, NULL, NULL), -EINVAL);
+	assert_int_equal(seg_gc_directory(NULL, &filter, NULL, NULL), -EINVAL);
+	assert_int_equal(seg_list_directory("./nowhere", list_refs, &listed), -ENOENT);
+	assert_ok(access(document, F_OK));
+	assert_ok(seg_gc_directory("/dev/shm", &filter, NULL, NULL));
+}
+
 int main(void)
 {
 #define PRIVATE(test) TEST_WITH(setup, test, "private", SEG_POSIX)
@@ -288,6 +340,8 @@ int main(void)
 		PRIVATE(the_mount_is_a_store),
 		PRIVATE(gc_takes_what_nobody_uses),
 		PRIVATE(gc_of_ephemeral_ones_leaves_others),
+		PRIVATE(a_directory_is_listed_and_collected_by_its_path),
+		PRIVATE(other_directories_are_not_collected),
 	};
 
 	return RUN_MOUNTED(tests);

@@ -247,7 +247,7 @@ class Ls(support.SegctlTest):
         for pattern in ref, ref[1:], ref[1:-1] + "?", "*" + ref[5:], ref[1:-3] + "[a]*", f"/*{ref[5:]}":
             result = self.segctl("ls", "--names", pattern)
             self.assertEqual(result.lines, [ref], pattern)
-        for pattern in ref[:-1], ref + "x", ref[2:], "sysv" + ref:
+        for pattern in ref[:-1], ref + "x", ref[2:], "sysv:" + ref:
             self.assertEqual(self.segctl("ls", "--names", pattern).out, "", pattern)
 
     def test_several_patterns_list_each_segment_once(self):

@@ -55,6 +55,59 @@ class Namespaces(support.SegctlTest):
         with self.assertRaises(OSError):
             open(f"{where}/c", "wb").close()
 
+    def test_ls_of_a_namespace(self):
+        where = self.create("teamA", "--size=64M")
+        for name, size in ("a", 4096), ("b c", 0), ("frames1", 8192), ("frames2", 0):
+            with open(f"{where}/{name}", "wb") as file:
+                file.write(bytes(size))
+        os.chown(f"{where}/a", support.NOBODY, support.NOBODY)
+
+        lines = self.segctl("ls", where).lines
+        self.assertEqual([line.split()[-1] for line in lines[1:5]],
+                         [f"{where}/frames1", f"{where}/a", "c'", f"{where}/frames2"])
+        self.assertIn(["file", "4.0K", "4.0K", "nobody", "0644", "no", "0s", f"{where}/a"],
+                      [line.split() for line in lines])
+        self.assertIn("4 segments, 12K allocated: root 8.0K, nobody 4.0K", lines)
+        self.assertEqual(lines[-1], f"{where}: 12K used of 64M, 0%")
+
+        def names(*args, **options):
+            return sorted(self.segctl("ls", "-1", *args, **options).lines)
+
+        self.assertEqual(names(f"{where}/frames*"), [f"{where}/frames1", f"{where}/frames2"])
+        self.assertEqual(names(f"{where}/a", f"{where}/b*", f"{where}/a*"),
+                         [f"{where}/a", f"{where}/b c"])
+        for same in (f"{where}/", {}), (".", {"cwd": where}), ("./teamA", {"cwd": RUN}):
+            self.assertEqual(len(names(same[0], **same[1])), 4)
+        self.assertEqual(names("./frames1", cwd=where), ["./frames1"])
+        self.assertEqual(names("--kind=posix", where), [])
+        listed = self.segctl("ls", "--json", f"{where}/a").json()
+        self.assertEqual([(entry["ref"], entry["kind"], entry["in_use"]) for entry in listed],
+                         [(f"{where}/a", "file", False)])
+        self.assertIn("No such file", self.segctl("ls", f"{RUN}/nowhere/", status=1).err)
+
+    def test_gc_of_a_namespace(self):
+        where = self.create("teamA", "--size=64M")
+        for name in "a", "b", "c":
+            open(f"{where}/{name}", "wb").close()
+        self.assertIn("Give a filter", self.segctl("gc", where, status=2).err)
+        with open(f"{where}/a", "rb"):
+            self.assertEqual(sorted(self.segctl("gc", "--dry-run", "--all", where).lines),
+                             ["2 segments, 0 would be freed",
+                              f"would remove {where}/b, 0", f"would remove {where}/c, 0"])
+            self.assertEqual(self.segctl("gc", f"{where}/[ab]").lines[0], f"removed {where}/b, 0")
+            self.assertEqual(sorted(os.listdir(where)), ["a", "c"])
+            self.segctl("gc", "--owner=root", "--unused-for=1h", where)
+            self.segctl("gc", "--owner=root", where)
+        self.assertEqual(os.listdir(where), ["a"])
+
+    def test_gc_of_other_directories_is_refused(self):
+        os.mkdir("/run/documents")
+        open("/run/documents/letter", "wb").close()
+        result = self.segctl("gc", "--all", "/run/documents/", status=1)
+        self.assertIn("(neither /dev/shm nor on a mount of segfs)", result.err)
+        self.assertEqual(self.segctl("ls", "-1", "/run/documents").lines, ["/run/documents/letter"])
+        self.assertTrue(os.path.exists("/run/documents/letter"))
+
     def test_what_is_in_use_is_not_ended_but_lazily(self):
         where = self.create("teamA", "--size=1M")
         with open(f"{where}/a", "wb"):
