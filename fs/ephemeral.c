@@ -20,6 +20,9 @@
  * just now: a segment that seems to be in use is looked at again, up to three times. */
 static const int64_t delays_ms[] = { 1, 10, 100 };
 
+/* For how long events are gathered, so that a busy store is no busy watcher. */
+#define GATHER_MS 1
+
 #define DELAYS (sizeof(delays_ms) / sizeof(delays_ms[0]))
 
 struct busy {
@@ -44,12 +47,9 @@ static int destroy_if_ephemeral(struct ephemeral *watcher, const char *name)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
 	char ref[NAME_MAX + 2];
-	struct seg_stat st;
 
 	snprintf(ref, sizeof(ref), "/%s", name);
-	if (seg_openat(watcher->store, ref, SEG_PATH, &seg) < 0 || seg_fstat(seg, &st) < 0)
-		return -ENOENT;
-	if (!(st.flags & SEG_STAT_EPHEMERAL))
+	if (seg_openat(watcher->store, ref, SEG_PATH, &seg) < 0 || seg_is_ephemeral(seg) != 1)
 		return -ENOENT;
 	return seg_unlinkat(watcher->store, seg, SEG_IF_UNUSED);
 }
@@ -177,7 +177,9 @@ static void *watch(void *arg)
 			return NULL;
 		if (fds[0].revents)
 			return NULL;
-		if (fds[1].revents)
+		/* One close seldom comes alone: let them come together, and the kernel have
+		 * done with them. */
+		if (fds[1].revents && poll(fds, 1, GATHER_MS) == 0)
 			read_events(watcher);
 	}
 }

@@ -248,7 +248,7 @@ int io_info(struct ns *ns, fuse_ino_t ino, struct segfs_info *ret)
 	*ret = (struct segfs_info){
 		.kind = st.kind == SEG_SYSV ? SEGFS_KIND_SYSV : SEGFS_KIND_POSIX,
 		.flags = (st.nlink ? 0 : SEGFS_INFO_REMOVED) |
-			 (st.flags & SEG_STAT_EPHEMERAL ? SEGFS_INFO_EPHEMERAL : 0),
+			 (seg_is_ephemeral(seg) == 1 ? SEGFS_INFO_EPHEMERAL : 0),
 		.in_use = seg_in_use(seg),
 		.nattch = st.nattch,
 		.shmid = st.shmid,

@@ -105,7 +105,6 @@ int seg_sysv_open_file(int shmid, uint64_t size);
 
 /* The mark of SEG_EPHEMERAL. */
 #define SEG_EPHEMERAL_XATTR "user.segfs.ephemeral"
-bool seg_is_ephemeral(int fd);
 
 void seg_sysv_usage_free(struct sysv_usage *usage);
 

@@ -88,7 +88,7 @@ static int collect_posix(struct gc *gc, const char *ref)
 	if (r < 0)
 		return r;
 	if (!fits(gc, ref, &st) ||
-	    (gc->filter->flags & SEG_GC_EPHEMERAL && !(st.flags & SEG_STAT_EPHEMERAL)))
+	    (gc->filter->flags & SEG_GC_EPHEMERAL && seg_is_ephemeral(seg) != 1))
 		return -ENOENT;
 	if (!(gc->filter->flags & SEG_GC_DRY_RUN))
 		return seg_unlinkat(gc->store, seg, SEG_IF_UNUSED);

@@ -564,8 +564,6 @@ static int posix_fstat(struct seg *seg, struct seg_stat *ret)
 	if (fstat(seg->fd, &st) < 0)
 		return -errno;
 	seg_stat_from(&st, seg->backend->kind, ret);
-	if (seg_is_ephemeral(seg->fd))
-		ret->flags |= SEG_STAT_EPHEMERAL;
 	return 0;
 }
 

@@ -499,13 +499,6 @@ int seg_utimens(struct seg *seg, const struct timespec times[2])
 	return seg->backend->utimens(seg, times);
 }
 
-bool seg_is_ephemeral(int fd)
-{
-	char path[FD_PATH_SIZE], value;
-
-	return getxattr(seg_fd_path(fd, path), SEG_EPHEMERAL_XATTR, &value, 1) >= 0;
-}
-
 /* The calls that take a descriptor refuse O_PATH ones. An attach has none at all, and
  * the kernel-internal file of a SysV segment has no attributes that mean anything. */
 static const char *xattr_path(const struct seg *seg, char path[static FD_PATH_SIZE])
@@ -523,6 +516,15 @@ ssize_t seg_getxattr(const struct seg *seg, const char *name, void *value, size_
 		return -EOPNOTSUPP;
 	r = getxattr(path, name, value, size);
 	return r < 0 ? -errno : r;
+}
+
+int seg_is_ephemeral(const struct seg *seg)
+{
+	ssize_t r = seg_getxattr(seg, SEG_EPHEMERAL_XATTR, NULL, 0);
+
+	if (r >= 0)
+		return 1;
+	return r == -ENODATA || r == -EOPNOTSUPP ? 0 : (int)r;
 }
 
 int seg_setxattr(struct seg *seg, const char *name, const void *value, size_t size, int flags)

@@ -104,8 +104,6 @@ enum seg_flags {
 enum seg_stat_flags {
 	/* SysV: removed already (SHM_DEST); it goes with its last attach */
 	SEG_STAT_REMOVED = 1 << 0,
-	/* made with SEG_EPHEMERAL; told by seg_fstat() only */
-	SEG_STAT_EPHEMERAL = 1 << 1,
 };
 
 /** What the kernel says of a segment. Sizes in bytes, times as in stat(2). */
@@ -441,6 +439,14 @@ SEG_API int seg_size(struct seg *seg, uint64_t *ret);
  * told as it last was.
  */
 SEG_API int seg_fstat(struct seg *seg, struct seg_stat *ret);
+
+/**
+ * seg_is_ephemeral() - was it made with SEG_EPHEMERAL?
+ *
+ * Return: 1, 0, or the errno of reading the mark: -EACCES without the permission to read
+ * the segment.
+ */
+SEG_API int seg_is_ephemeral(const struct seg *seg);
 
 /**
  * seg_fd() - the descriptor behind a handle, owned by the handle.

@@ -10,9 +10,6 @@
 #include "segctl.h"
 #include "segment.h"
 
-/* The mark of SEG_EPHEMERAL. seg_fstat() does not say whether it may not be read. */
-#define EPHEMERAL_MARK "user.segfs.ephemeral"
-
 const char *kind_text(enum seg_kind kind)
 {
 	return kind == SEG_POSIX ? "posix" : kind == SEG_SYSV ? "sysv" : "file";
@@ -27,15 +24,6 @@ int segment_open(const char *ref, const struct seg_stat *st, struct seg **ret)
 		return seg_open(ref, SEG_PATH, ret);
 	snprintf(by_id, sizeof(by_id), "sysv:id:%d", st->shmid);
 	return seg_open(by_id, SEG_READ_ONLY, ret);
-}
-
-static int is_ephemeral(const struct seg *seg)
-{
-	ssize_t r = seg_getxattr(seg, EPHEMERAL_MARK, NULL, 0);
-
-	if (r >= 0)
-		return 1;
-	return r == -ENODATA || r == -EOPNOTSUPP ? 0 : UNKNOWN;
 }
 
 /* What a stat does not tell: tmpfs knows since Linux 6.0. */
@@ -61,8 +49,9 @@ static int look_at_file(struct segment *segment)
 	if (r < 0)
 		return r == -ENOENT ? r : 0;
 	set_created(segment, seg);
-	segment->ephemeral = is_ephemeral(seg);
-	if (segment->ephemeral != 0)
+	r = seg_is_ephemeral(seg);
+	segment->ephemeral = r < 0 ? UNKNOWN : r;
+	if (r != 0)
 		return 0;
 	r = seg_in_use(seg);
 	segment->in_use = r < 0 ? UNKNOWN : r;
