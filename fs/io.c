@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fuse_log.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -94,14 +96,35 @@ int io_open(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, struct
 	return r;
 }
 
+/* A write that is passed through may go past the end of a SysV segment: it grows the file
+ * behind that, to where no attach reaches, and no limit counts. Whoever mapped there has
+ * mapped what is none of the segment. */
+static void cut_to_size(struct node *node)
+{
+	_cleanup_close_ int fd = -1;
+	struct seg_stat st;
+	struct stat file;
+
+	if (node->kind != SEG_SYSV || !node->seg || seg_fstat(node->seg, &st) < 0 ||
+	    fstat(seg_fd(node->seg), &file) < 0 || (uint64_t)file.st_size <= st.size)
+		return;
+	fd = seg_reopen(node->seg, O_WRONLY);
+	if (fd < 0 || ftruncate(fd, (off_t)st.size) < 0)
+		fuse_log(FUSE_LOG_WARNING, "%s: what was written past its end stays: %s\n",
+			 node->ref, strerror(errno));
+}
+
 void io_release(struct ns *ns, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *node = node_find(&ns->nodes, ino);
 
 	if (fi->fh != NO_FD)
 		close((int)fi->fh);
-	if (node)
-		node_release(&ns->nodes, node);
+	if (!node)
+		return;
+	if (node->opens == 1)
+		cut_to_size(node);
+	node_release(&ns->nodes, node);
 }
 
 /* A descriptor to do something with now: the held one, or a new one in tmp. */
