@@ -197,8 +197,8 @@ static int set_mode(struct seg *seg, mode_t mode)
 	return seg_chmod(seg, mode & (seg_kind(seg) == SEG_SYSV ? 0777 : 07777));
 }
 
-static int set_segment(const struct ns *ns, const struct fuse_ctx *caller, struct seg *seg,
-		       const struct stat *attr, int to_set)
+int attr_set_segment(const struct ns *ns, const struct fuse_ctx *caller, struct seg *seg,
+		     const struct stat *attr, int to_set)
 {
 	int r = 0;
 
@@ -265,7 +265,7 @@ int attr_set(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const
 	r = node_handle(&ns->nodes, node, &tmp, &seg);
 	if (r < 0)
 		return r;
-	r = set_segment(ns, caller, seg, attr, to_set);
+	r = attr_set_segment(ns, caller, seg, attr, to_set);
 	if (r < 0)
 		return r;
 	return attr_get(ns, ino, ret);

@@ -12,6 +12,10 @@ int attr_get(struct ns *ns, fuse_ino_t ino, struct stat *ret);
 int attr_set(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, const struct stat *attr,
 	     int to_set, struct stat *ret);
 
+/* The same by a handle, and nothing else: not only for the request loop. */
+int attr_set_segment(const struct ns *ns, const struct fuse_ctx *caller, struct seg *seg,
+		     const struct stat *attr, int to_set);
+
 /* Cuts nothing under a process other than the caller's that maps it: EBUSY. */
 int attr_resize(struct ns *ns, const struct fuse_ctx *caller, struct node *node, uint64_t size);
 

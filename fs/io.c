@@ -225,18 +225,12 @@ static int check_fixed_size(struct ns *ns, fuse_ino_t ino, int mode, off_t offse
 	return mode & FALLOC_FL_KEEP_SIZE || end <= st.size ? 0 : -EOPNOTSUPP;
 }
 
-int io_fallocate(struct ns *ns, fuse_ino_t ino, int mode, off_t offset, off_t length)
+int io_prepare_fallocate(struct ns *ns, fuse_ino_t ino, int mode, off_t offset, off_t length)
 {
-	_cleanup_close_ int fd = -1;
-	int r;
+	int fd = -1, r;
 
 	r = check_fixed_size(ns, ino, mode, offset, length);
-	if (r < 0)
-		return r;
-	r = get_fd(ns, ino, NULL, O_RDWR, &fd);
-	if (r < 0)
-		return r;
-	return fallocate(fd, mode, offset, length) < 0 ? -errno : 0;
+	return r < 0 ? r : get_fd(ns, ino, NULL, O_RDWR, &fd);
 }
 
 off_t io_lseek(struct ns *ns, fuse_ino_t ino, off_t off, int whence)

@@ -19,7 +19,9 @@ ssize_t io_read(struct ns *ns, fuse_ino_t ino, const struct fuse_file_info *fi, 
 		size_t size, off_t off);
 ssize_t io_write(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino,
 		 const struct fuse_file_info *fi, const void *buf, size_t size, off_t off);
-int io_fallocate(struct ns *ns, fuse_ino_t ino, int mode, off_t offset, off_t length);
+/* Return: a descriptor for this fallocate(2), which is the caller's to close, or a negative
+ * errno. */
+int io_prepare_fallocate(struct ns *ns, fuse_ino_t ino, int mode, off_t offset, off_t length);
 
 /* SEGFS_IOC_INFO */
 int io_info(struct ns *ns, fuse_ino_t ino, struct segfs_info *ret);

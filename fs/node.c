@@ -161,7 +161,7 @@ void node_renamed(struct nodes *nodes, const char *ref, const struct seg_stat *s
 }
 
 /* A name leads to whatever has it now; is that still the segment of this node? */
-static int open_checked(struct nodes *nodes, const struct node *node, struct seg **ret)
+int node_own_handle(struct nodes *nodes, const struct node *node, struct seg **ret)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
 	struct seg_stat st;
@@ -184,7 +184,7 @@ int node_handle(struct nodes *nodes, struct node *node, struct seg **tmp, struct
 	int r;
 
 	if (!node->seg) {
-		r = open_checked(nodes, node, tmp);
+		r = node_own_handle(nodes, node, tmp);
 		if (r < 0)
 			return r;
 	}
@@ -248,7 +248,7 @@ static int open_first(struct nodes *nodes, struct node *node)
 
 	warm_forget(nodes, node);
 	if (!node->seg)
-		r = open_checked(nodes, node, &node->seg);
+		r = node_own_handle(nodes, node, &node->seg);
 	if (r < 0)
 		return r;
 	if (!nodes->passthrough)

@@ -100,6 +100,9 @@ void node_renamed(struct nodes *nodes, const char *ref, const struct seg_stat *s
  */
 int node_handle(struct nodes *nodes, struct node *node, struct seg **tmp, struct seg **ret);
 
+/* A handle of one's own; -ESTALE where the name leads to it no more. */
+int node_own_handle(struct nodes *nodes, const struct node *node, struct seg **ret);
+
 int node_stat(struct nodes *nodes, struct node *node, struct seg_stat *ret);
 
 /**

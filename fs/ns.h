@@ -10,6 +10,7 @@
 
 #include <fuse_lowlevel.h>
 
+#include "jobs.h"
 #include "node.h"
 #include "private.h"
 
@@ -18,6 +19,7 @@ struct dir;
 struct ns {
 	struct nodes nodes; /* and with it the store */
 	struct dir *dirs;   /* that are open */
+	struct jobs jobs;
 	struct timespec started;
 	bool passthrough;         /* as asked for; nodes.passthrough: as it is */
 	bool flat;                /* private: the root holds the segments itself */

@@ -14,6 +14,7 @@
 #include "dir.h"
 #include "io.h"
 #include "ns.h"
+#include "slow.h"
 
 static struct ns *ns_of(fuse_req_t req)
 {
@@ -93,6 +94,8 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 	struct stat st;
 
 	(void)fi;
+	if (slow_setattr(req, ino, attr, to_set) == 0)
+		return;
 	reply_attr(req, attr_set(ns_of(req), fuse_req_ctx(req), ino, attr, to_set, &st), &st);
 }
 
@@ -214,7 +217,7 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 			 struct fuse_file_info *fi)
 {
 	(void)fi;
-	fuse_reply_err(req, -io_fallocate(ns_of(req), ino, mode, offset, length));
+	slow_fallocate(req, ino, mode, offset, length);
 }
 
 static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,

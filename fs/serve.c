@@ -101,6 +101,7 @@ static int ns_init(struct ns *ns, const struct options *opts, const char *path)
 			  .gid = opts->store.gid,
 			  .mode = opts->store.mode },
 	};
+	jobs_init(&ns->jobs);
 	clock_gettime(CLOCK_REALTIME, &ns->started);
 	r = seg_store_open(path, &ns->nodes.store);
 	if (r < 0)
@@ -282,6 +283,7 @@ static int run(struct fuse_session *se, struct ns *ns, const struct options *opt
 		r = tell_ready(opts, ready);
 	if (r == 0)
 		r = loop(se, ns);
+	jobs_end(&ns->jobs);
 	fuse_session_unmount(se);
 	return r < 0 ? 1 : 0;
 }
