@@ -7,6 +7,7 @@
 #include "parse.h"
 #include "segctl.h"
 #include "segment.h"
+#include "selection.h"
 
 struct gc {
 	struct seg_gc_filter filter;

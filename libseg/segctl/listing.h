@@ -4,6 +4,7 @@
 #define SEGCTL_LISTING_H
 
 #include "segment.h"
+#include "selection.h"
 
 struct listing {
 	struct seg_store *store; /* of which all is listed; NULL: there is none */

@@ -124,7 +124,8 @@ static void many_at_once_are_all_done(void **state)
 
 	for (size_t i = 0; i < 12; i++) {
 		a[i] = (struct allocator){ .allocate = by_fallocate,
-					   .fd = create_file(path_of(m, "%s/%zu", m->point, i), 0600),
+					   .fd = create_file(path_of(m, "%s/%zu", m->point, i),
+							     0600),
 					   .size = (off_t)64 << 20 };
 		assert_int_equal(pthread_create(&a[i].thread, NULL, run, &a[i]), 0);
 	}
