@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -20,7 +21,8 @@
 #endif
 
 /* Root's capabilities go and come with uid 0, by the kernel's doing; a daemon that is
- * another user's puts them off and on by itself. */
+ * another user's puts them off and on by itself, and so does one for which the kernel has
+ * been told not to. */
 static struct {
 	bool by_hand;
 	bool stuck; /* with groups that no caller has */
@@ -31,7 +33,7 @@ static struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_V
 
 int creds_init(void)
 {
-	own.by_hand = geteuid() != 0;
+	own.by_hand = geteuid() != 0 || prctl(PR_GET_SECUREBITS) & SECBIT_NO_SETUID_FIXUP;
 	own.stuck = setgroups(0, NULL) < 0 && getgroups(0, NULL) != 0;
 	if (!own.by_hand)
 		return 0;

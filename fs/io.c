@@ -98,18 +98,23 @@ int io_open(struct ns *ns, const struct fuse_ctx *caller, fuse_ino_t ino, struct
 
 /* A write that is passed through may go past the end of a SysV segment: it grows the file
  * behind that, to where no attach reaches, and no limit counts. Whoever mapped there has
- * mapped what is none of the segment. */
+ * mapped what is none of the segment. The rest of its last page is everybody's who has it
+ * attached. */
 static void cut_to_size(struct node *node)
 {
 	_cleanup_close_ int fd = -1;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), size;
 	struct seg_stat st;
 	struct stat file;
 
 	if (node->kind != SEG_SYSV || !node->seg || seg_fstat(node->seg, &st) < 0 ||
-	    fstat(seg_fd(node->seg), &file) < 0 || (uint64_t)file.st_size <= st.size)
+	    fstat(seg_fd(node->seg), &file) < 0)
+		return;
+	size = (st.size + page - 1) / page * page;
+	if ((uint64_t)file.st_size <= size)
 		return;
 	fd = seg_reopen(node->seg, O_WRONLY);
-	if (fd < 0 || ftruncate(fd, (off_t)st.size) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
 		fuse_log(FUSE_LOG_WARNING, "%s: what was written past its end stays: %s\n",
 			 node->ref, strerror(errno));
 }

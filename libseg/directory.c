@@ -84,12 +84,14 @@ static int gc_one(const char *ref, const struct seg_stat *st, int result, void *
 /* Anywhere else a file that nobody has open is somebody's document. */
 static int check_is_of_segments(const struct seg_store *store)
 {
-	struct stat shm;
+	struct stat own, shm;
 	bool host;
 
 	if (mounts_is_segfs(store->dev, &host))
 		return 0;
-	return stat("/dev/shm", &shm) == 0 && shm.st_dev == store->dev ? 0 : -EOPNOTSUPP;
+	if (fstat(store->dirfd, &own) < 0 || stat("/dev/shm", &shm) < 0)
+		return -errno;
+	return shm.st_dev == own.st_dev && shm.st_ino == own.st_ino ? 0 : -EOPNOTSUPP;
 }
 
 int seg_gc_directory(const char *path, const struct seg_gc_filter *filter, seg_gc_fn *fn, void *arg)

@@ -204,6 +204,18 @@ static int set_size(int fd, uint64_t size, unsigned flags)
 	return flags & SEG_PREALLOCATE ? allocate(fd, size) : 0;
 }
 
+/* Whoever may write a file may give it attributes, but only its owner a mode. The sticky
+ * bit means nothing for a file on Linux. */
+static int mark_ephemeral(int fd)
+{
+	struct stat st;
+
+	if (fsetxattr(fd, SEG_EPHEMERAL_XATTR, "1", 1, 0) < 0 || fstat(fd, &st) < 0 ||
+	    fchmod(fd, (st.st_mode & 07777) | S_ISVTX) < 0)
+		return -errno;
+	return 0;
+}
+
 /* Whatever can fail is done before the file gets its name for good: the size, the pages,
  * the mark, and the descriptor of the handle. */
 static int complete(int *fd, uint64_t size, unsigned flags)
@@ -213,8 +225,9 @@ static int complete(int *fd, uint64_t size, unsigned flags)
 	r = set_size(*fd, size, flags);
 	if (r < 0)
 		return r;
-	if (flags & SEG_EPHEMERAL && fsetxattr(*fd, SEG_EPHEMERAL_XATTR, "1", 1, 0) < 0)
-		return -errno;
+	r = flags & SEG_EPHEMERAL ? mark_ephemeral(*fd) : 0;
+	if (r < 0)
+		return r;
 	if (!(flags & SEG_PATH))
 		return 0;
 	path_fd = seg_reopen_fd(*fd, O_PATH);

@@ -521,10 +521,13 @@ ssize_t seg_getxattr(const struct seg *seg, const char *name, void *value, size_
 int seg_is_ephemeral(const struct seg *seg)
 {
 	ssize_t r = seg_getxattr(seg, SEG_EPHEMERAL_XATTR, NULL, 0);
+	struct stat st;
 
-	if (r >= 0)
-		return 1;
-	return r == -ENODATA || r == -EOPNOTSUPP ? 0 : (int)r;
+	if (r < 0)
+		return r == -ENODATA || r == -EOPNOTSUPP ? 0 : (int)r;
+	if (fstat(seg->fd, &st) < 0)
+		return -errno;
+	return st.st_mode & S_ISVTX ? 1 : 0;
 }
 
 int seg_setxattr(struct seg *seg, const char *name, const void *value, size_t size, int flags)

@@ -81,8 +81,10 @@ enum seg_flags {
 	 * CAP_SYS_ADMIN. */
 	SEG_PATH = 1 << 3,
 	/* seg_create(), POSIX and files: destroyed when its last user is gone, whichever
-	 * way: by the daemon of a mount that shows it, else by seg_gc(). The mark is the
-	 * attribute user.segfs.ephemeral of the segment itself (Linux 6.6). */
+	 * way: by the daemon of a mount that shows it, else by seg_gc(). The mark is on the
+	 * segment itself: the attribute user.segfs.ephemeral (Linux 6.6), which whoever may
+	 * write it could set, and the sticky bit of its mode (01000), which only its owner
+	 * can. Without either it stays. */
 	SEG_EPHEMERAL = 1 << 4,
 	/* seg_destroy(): only if nobody uses it */
 	SEG_IF_UNUSED = 1 << 5,
@@ -303,6 +305,9 @@ SEG_API int seg_gc(const struct seg_gc_filter *filter, seg_gc_fn *fn, void *arg)
 /**
  * seg_gc_directory() - seg_gc() among the segments of seg_list_directory().
  * @filter: its pattern is for a slash and the name, without @path; its kind 0 or SEG_FILE
+ *
+ * A dry run asks the daemon whether each is in use. In the `sysv` of a host's mount that
+ * attaches what is not attached, for a moment, which its times show.
  *
  * Return: as seg_gc(), the errno of opening the directory, or
  *   -EINVAL      another kind

@@ -191,6 +191,9 @@ static void parse(int argc, char **argv, struct gc *gc)
 	}
 	gc->selections = selection_arguments(argc, argv);
 	gc->n_selections = argc - optind;
+	if (gc->filter.kind && selections_have_a_directory(gc->selections, gc->n_selections))
+		usage_error(
+			"--kind is about the segments of the machine, not those in a directory");
 	if (!filtered && !are_all_patterns(gc))
 		usage_error("which segments? Give a filter, or --all");
 	if (gc->dry_run)

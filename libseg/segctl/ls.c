@@ -2,6 +2,7 @@
 /* segctl ls: what there is, whose it is, and who could do without it. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <segfs.h>
 #include <string.h>
 
 #include "../cleanup.h"
@@ -46,6 +47,13 @@ static bool fits(const struct collection *c, const char *ref)
 	return !c->place;
 }
 
+/* Of System V segments the machine's listing tells in passing what would have to be asked of
+ * the daemon here, which attaches to answer. */
+static bool look_is_harmless(const struct collection *c, const struct seg_stat *st)
+{
+	return !c->place || !c->place->directory || !(st->ino & SEGFS_INO_SYSV);
+}
+
 static int add(const char *ref, const struct seg_stat *st, void *arg)
 {
 	const struct collection *c = arg;
@@ -60,8 +68,10 @@ static int add(const char *ref, const struct seg_stat *st, void *arg)
 			xrealloc(listing->segments, listing->room, sizeof(*listing->segments));
 	}
 	segment = &listing->segments[listing->count];
-	if (!listing->look)
-		*segment = (struct segment){ .ref = xstrdup(ref), .st = *st };
+	if (!listing->look || !look_is_harmless(c, st))
+		*segment = (struct segment){
+			.ref = xstrdup(ref), .st = *st, .in_use = UNKNOWN, .created.tv_sec = UNKNOWN
+		};
 	else if (segment_look(ref, st, segment) < 0)
 		return 0; /* gone meanwhile */
 	listing->count++;
@@ -97,8 +107,6 @@ static int collect_place(struct collection *c)
 
 	if (!c->place || !c->place->directory)
 		return collect_machine(c);
-	if (c->listing->kind) /* files by path are of neither */
-		return 0;
 	r = seg_list_directory(c->place->directory, add, c);
 	if (r < 0)
 		complain(c->place->directory, r);
@@ -247,6 +255,10 @@ static void parse(int argc, char **argv, struct options *options, struct listing
 	}
 	listing->selections = selection_arguments(argc, argv);
 	listing->n_selections = argc - optind;
+	if (listing->kind &&
+	    selections_have_a_directory(listing->selections, listing->n_selections))
+		usage_error(
+			"--kind is about the segments of the machine, not those in a directory");
 	listing->look = !options->names || options->json || sort_key_looks(options->order.key);
 }
 
@@ -270,7 +282,8 @@ const struct command cmd_ls = {
 	.summary = "list segments: how large, whose, in use or not",
 	.help = "List the segments of this machine, or those that a PATTERN fits, or those in a\n"
 		"DIRECTORY (a namespace that is mounted there): the largest first, and what they\n"
-		"add up to. A path may end in a pattern: '/run/segfs/teamA/frames*'.\n"
+		"add up to. A path has a slash after its first byte (./teamA), and may end in a\n"
+		"pattern: '/run/segfs/teamA/frames*'.\n"
 		"\n"
 		"      --json             an array of objects, with exact numbers\n"
 		"  -b, --bytes            exact sizes\n"

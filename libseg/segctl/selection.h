@@ -16,6 +16,9 @@ struct selection {
 struct selection *selection_arguments(int argc, char **argv);
 void selections_free(struct selection *selections, int n);
 
+/** selections_have_a_directory() - is any of them about one? */
+bool selections_have_a_directory(const struct selection *selections, int n);
+
 /** selection_fits() - @ref: as a listing of its directory, or of the machine, tells it. */
 bool selection_fits(const struct selection *selection, const char *ref);
 

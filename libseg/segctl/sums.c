@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #define _GNU_SOURCE
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 
+#include "../cleanup.h"
 #include "listing.h"
 #include "segctl.h"
 
 #define OWNERS_SHOWN 3
+#define FUSE_MAGIC   0x65735546 /* linux/magic.h has it since 5.14 */
 
 struct share {
 	uid_t uid;
@@ -58,6 +62,14 @@ static void add_up(const struct listing *listing, struct sums *sums)
 		qsort(sums->shares, sums->n_shares, sizeof(*sums->shares), compare_shares);
 }
 
+/* Whatever else there may be in a directory, memory is what these give away. */
+static bool holds_segments_only(const char *place)
+{
+	struct statfs fs;
+
+	return statfs(place, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == FUSE_MAGIC);
+}
+
 static void print_owners(struct listing *listing, const struct sums *sums, bool exact)
 {
 	uint64_t others = sums->allocated;
@@ -77,6 +89,7 @@ static void print_owners(struct listing *listing, const struct sums *sums, bool 
  * is full when nothing in it is large. */
 static void print_store(const struct listing *listing, const struct sums *sums, bool exact)
 {
+	_cleanup_free_ char *place = quote(listing->place);
 	uint64_t size, used;
 	char buf[FORMAT_MAX];
 	struct statvfs st;
@@ -85,7 +98,7 @@ static void print_store(const struct listing *listing, const struct sums *sums, 
 		return;
 	size = st.f_blocks * st.f_frsize;
 	used = (st.f_blocks - st.f_bfree) * st.f_frsize;
-	printf("%s: %s used", listing->place, format_size(used, exact, buf));
+	printf("%s: %s used", place, format_size(used, exact, buf));
 	printf(" of %s, %.0f%%", format_size(size, exact, buf), (double)used * 100 / (double)size);
 	if (used > sums->files)
 		printf("; %s of it by what is not listed (removed and still in use, or no segment)",
@@ -107,7 +120,7 @@ void listing_print_sums(struct listing *listing, bool exact)
 		printf("\nnot in use: %zu, %s", sums.n_unused,
 		       format_size(sums.unused, exact, buf));
 	putchar('\n');
-	if (listing->store)
+	if (listing->store && holds_segments_only(listing->place))
 		print_store(listing, &sums, exact);
 	free(sums.shares);
 }

@@ -177,9 +177,43 @@ static void the_mark_may_be_set_through_the_mount(void **state)
 	int fd = create_file(m->path, 0600);
 
 	assert_ok(fsetxattr(fd, "user.segfs.ephemeral", "1", 1, 0));
+	assert_ok(fchmod(fd, 01600));
 	assert_stays(m);
 	close(fd);
 	wait_until_gone(m->direct);
+}
+
+static int mark(void *path)
+{
+	const char *name = path;
+	int fd = open(name, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || fsetxattr(fd, "user.segfs.ephemeral", "1", 1, 0) < 0)
+		return 1;
+	if (fchmod(fd, 01666) == 0 || chmod(name, 01666) == 0 || unlink(name) == 0)
+		return 2;
+	close(fd);
+	return 0;
+}
+
+/* Whoever may write a segment may give it attributes, and could have the daemon do what
+ * the sticky bit of the directory refuses. */
+static void who_is_not_its_owner_cannot_mark_it(void **state)
+{
+	const struct child_setting somebody = { .uid = SOMEBODY };
+	const struct seg_gc_filter filter = { .uid = (uid_t)-1, .flags = SEG_GC_EPHEMERAL };
+	struct mounted *m = *state;
+	char *paths[] = { (char *)m->path, (char *)m->direct };
+
+	close(create_file(m->path, 0666));
+	assert_ok(chmod(m->path, 0666));
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(child_run(&somebody, mark, paths[i]), 0);
+		assert_stays(m);
+		assert_ok(seg_gc(&filter, NULL, NULL));
+		assert_stays(m);
+	}
+	assert_ok(unlink(m->path));
 }
 
 static void what_is_not_marked_stays(void **state)
@@ -365,6 +399,7 @@ int main(void)
 		MOUNTED_POSIX(who_was_a_user_for_a_moment_changes_nothing),
 		MOUNTED_POSIX(it_may_be_made_through_the_mount),
 		MOUNTED_POSIX(the_mark_may_be_set_through_the_mount),
+		MOUNTED_POSIX(who_is_not_its_owner_cannot_mark_it),
 		MOUNTED_POSIX(what_is_not_marked_stays),
 		MOUNTED_POSIX(a_handle_that_only_names_it_keeps_nothing),
 		MOUNTED_POSIX(a_new_daemon_sweeps_what_ended_without_one),

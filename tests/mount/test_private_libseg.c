@@ -324,6 +324,9 @@ static void other_directories_are_not_collected(void **state)
 	assert_int_equal(seg_list_directory("./nowhere", list_refs, &listed), -ENOENT);
 	assert_ok(access(document, F_OK));
 	assert_ok(seg_gc_directory("/dev/shm", &filter, NULL, NULL));
+	assert_ok(mkdir("/dev/shm/documents", 0700));
+	assert_int_equal(seg_gc_directory("/dev/shm/documents", &filter, NULL, NULL), -EOPNOTSUPP);
+	assert_ok(rmdir("/dev/shm/documents"));
 }
 
 int main(void)

@@ -379,6 +379,26 @@ static void a_write_past_the_end_changes_no_segment(void **state)
 	seg_close(seg);
 }
 
+/* The rest of the last page is everybody's who has it attached. */
+static void what_is_in_the_last_page_stays(void **state)
+{
+	struct mounted *m = *state;
+	struct seg *seg = create_seg(m->ref, 100, 0);
+	unsigned char *attached = map_seg(seg, 0, 0, 0);
+	int fd = open_file(m->path, O_RDWR);
+
+	attached[2000] = 'a';
+	assert_int_equal(pwrite(fd, "0123456789", 10, 95), 10);
+	close(fd);
+	/* RELEASE is answered before what comes next from here */
+	for (int i = 0; i < 3; i++)
+		close(open_file(m->path, O_RDONLY));
+	assert_int_equal(attached[2000], 'a');
+	assert_int_equal(attached[99], '4');
+	assert_int_equal(stat_path(m->path).st_size, 100);
+	seg_close(seg);
+}
+
 /* -- huge pages -------------------------------------------------------------------- */
 
 static long huge_pages(long wanted)
@@ -444,6 +464,7 @@ int main(void)
 		MOUNTED_SYSV(an_open_file_survives_the_removal),
 		MOUNTED_SYSV(what_is_being_made_cannot_be_removed_yet),
 		MOUNTED_SYSV(a_write_past_the_end_changes_no_segment),
+		MOUNTED_SYSV(what_is_in_the_last_page_stays),
 		MOUNTED_SYSV(a_segment_of_huge_pages_is_shown_and_not_opened),
 	};
 

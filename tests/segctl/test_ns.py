@@ -65,8 +65,8 @@ class Namespaces(support.SegctlTest):
         lines = self.segctl("ls", where).lines
         self.assertEqual([line.split()[-1] for line in lines[1:5]],
                          [f"{where}/frames1", f"{where}/a", "c'", f"{where}/frames2"])
-        self.assertIn(["file", "4.0K", "4.0K", "nobody", "0644", "no", "0s", f"{where}/a"],
-                      [line.split() for line in lines])
+        self.assertIn(["file", "4.0K", "4.0K", "nobody", "0644", "no", f"{where}/a"],
+                      [line.split()[:6] + line.split()[7:] for line in lines])
         self.assertIn("4 segments, 12K allocated: root 8.0K, nobody 4.0K", lines)
         self.assertEqual(lines[-1], f"{where}: 12K used of 64M, 0%")
 
@@ -79,11 +79,54 @@ class Namespaces(support.SegctlTest):
         for same in (f"{where}/", {}), (".", {"cwd": where}), ("./teamA", {"cwd": RUN}):
             self.assertEqual(len(names(same[0], **same[1])), 4)
         self.assertEqual(names("./frames1", cwd=where), ["./frames1"])
-        self.assertEqual(names("--kind=posix", where), [])
+        self.segctl("ls", "--kind=posix", where, status=2)
         listed = self.segctl("ls", "--json", f"{where}/a").json()
         self.assertEqual([(entry["ref"], entry["kind"], entry["in_use"]) for entry in listed],
                          [(f"{where}/a", "file", False)])
-        self.assertIn("No such file", self.segctl("ls", f"{RUN}/nowhere/", status=1).err)
+        for missing in f"{RUN}/nowhere/", f"{RUN}/nowhere", f"{RUN}/nowhere/x*", f"{where}/missing":
+            self.assertIn("No such file", self.segctl("ls", missing, status=1).err)
+        self.assertEqual(names(f"{where}/missing*"), [])
+        self.assertEqual(len(self.segctl("ls", where, f"{where}/", "-1").lines), 4)
+
+    def test_a_directory_at_the_root(self):
+        where = self.create("teamA", "--size=64M")
+        open(f"{where}/a", "wb").close()
+        os.mkdir("/segfs-test-root")
+        self.addCleanup(os.rmdir, "/segfs-test-root")
+        subprocess.run(["mount", "--bind", where, "/segfs-test-root"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "/segfs-test-root"], check=True)
+        for text in "/segfs-test-root", "/segfs-test-root/":
+            self.assertEqual(self.segctl("ls", "-1", text).lines, ["/segfs-test-root/a"])
+        with open("/dev/shm/segfs-test-root", "wb") as segment:  # then that is meant
+            self.assertEqual(self.segctl("ls", "-1", "/segfs-test-root").lines,
+                             ["/segfs-test-root"])
+            os.unlink(segment.name)
+
+    def test_a_link_is_a_name(self):
+        where = self.create("teamA", "--size=64M")
+        open(f"{where}/a", "wb").close()
+        self.addCleanup(os.unlink, "/dev/shm/segfs-test-link")
+        os.symlink(where, "/dev/shm/segfs-test-link")
+        self.assertEqual(self.segctl("gc", "--all", "/dev/shm/segfs-test-link").lines,
+                         ["0 segments, 0 freed"])
+        self.assertEqual(self.segctl("ls", "-1", "/dev/shm/segfs-test-link/").lines,
+                         ["/dev/shm/segfs-test-link/a"])
+
+    def test_a_directory_that_cannot_be_read(self):
+        os.mkdir("/run/closed", 0o700)
+        for text in ".", "..", "./x*":
+            for command in ["ls"], ["gc", "--all"]:
+                result = self.segctl(*command, text, status=1, cwd="/run/closed",
+                                     uid=support.NOBODY)
+                self.assertIn("Permission denied", result.err)
+
+    def test_a_dead_mount_is_told(self):
+        where = self.create("teamA", "--size=64M")
+        segfs = ["pkill", "-KILL", "-f", f"{where}"]
+        while subprocess.run(segfs, check=False).returncode == 0:
+            pass
+        self.assertIn("not connected", self.segctl("ls", where, status=1).err)
+        self.assertIn("not connected", self.segctl("gc", "--all", where, status=1).err)
 
     def test_gc_of_a_namespace(self):
         where = self.create("teamA", "--size=64M")
@@ -96,7 +139,8 @@ class Namespaces(support.SegctlTest):
                               f"would remove {where}/b, 0", f"would remove {where}/c, 0"])
             self.assertEqual(self.segctl("gc", f"{where}/[ab]").lines[0], f"removed {where}/b, 0")
             self.assertEqual(sorted(os.listdir(where)), ["a", "c"])
-            self.segctl("gc", "--owner=root", "--unused-for=1h", where)
+            self.assertEqual(self.segctl("gc", "--owner=root", "--unused-for=1h", where).lines,
+                             ["0 segments, 0 freed"])
             self.segctl("gc", "--owner=root", where)
         self.assertEqual(os.listdir(where), ["a"])
 
