@@ -130,6 +130,99 @@ kill_worker()
 	done
 }
 
+# -- cgroups: what makes some of its own is to make them below the test's ----------------------
+
+# TARGET TYPE OPTIONS of each hierarchy; the options are those that mount it once more.
+list_hierarchies()
+{
+	local target type options
+
+	findmnt -rn -t cgroup,cgroup2 -o TARGET,FSTYPE,FS-OPTIONS |
+		while read -r target type options; do
+			options=$(tr , '\n' <<<"$options" | grep -vxE 'rw|ro|xattr|nsdelegate|memory_.*' |
+				paste -sd ,)
+			case $options in
+			name=*) options=none,$options ;;
+			esac
+			printf '%s %s %s\n' "$target" "$type" "${options:-rw}"
+		done
+}
+
+# own_cgroup_of TYPE OPTIONS: where this process is.
+own_cgroup_of()
+{
+	local controllers=${2#none,}
+
+	[ "$1" = cgroup ] || controllers=
+	sed -n "s/^[0-9]*:$controllers://p" /proc/self/cgroup
+}
+
+cgroups=()
+make_cgroups()
+{
+	local target type options parent dir file
+
+	while read -r target type options; do
+		parent=$target$(own_cgroup_of "$type" "$options")
+		dir=${parent%/}/segfs-test-${DIR##*-}
+		mkdir "$dir" || return 1
+		cgroups+=("$dir")
+		[ "$type" = cgroup ] || continue
+		for file in cpuset.cpus cpuset.mems; do # empty, they let nobody in
+			[ ! -e "$dir/$file" ] || cat "$parent/$file" >"$dir/$file"
+		done
+	done < <(list_hierarchies)
+	[ ${#cgroups[@]} -gt 0 ]
+}
+
+# What was in them may not have ended quite yet.
+remove_cgroups()
+{
+	local tries
+
+	for tries in {1..200}; do
+		! find "${cgroups[@]}" -depth -type d -exec rmdir {} + || return 0
+		sleep 0.05
+	done
+	say "cgroups are left: ${cgroups[*]}"
+	return 1
+}
+
+mount_cgroups()
+{
+	local hierarchies target type options
+
+	hierarchies=$(list_hierarchies)
+	umount -R /sys/fs/cgroup || return 1
+	[[ $hierarchies == "/sys/fs/cgroup "* ]] || mount -t tmpfs tmpfs /sys/fs/cgroup || return 1
+	while read -r target type options; do
+		mkdir -p "$target"
+		mount -t "$type" -o "$options" cgroup "$target" || return 1
+	done <<<"$hierarchies"
+}
+
+# Runs the whole test again, in cgroups that are the roots of all that it sees of them.
+in_own_cgroups()
+{
+	if [ -n "${IN_OWN_CGROUPS-}" ]; then
+		mount_cgroups || exit 1
+		return
+	fi
+	make_cgroups 2>"$DIR/said" || {
+		remove_cgroups
+		skip "no cgroups can be made: $(cat "$DIR/said")"
+	}
+	(
+		for dir in "${cgroups[@]}"; do
+			echo "$BASHPID" >"$dir/cgroup.procs" || exit 1
+		done
+		IN_OWN_CGROUPS=yes exec unshare --mount --cgroup "$0"
+	)
+	status=$?
+	remove_cgroups || status=1
+	exit "$status"
+}
+
 # device:inode
 id_of()
 {
