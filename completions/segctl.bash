@@ -53,6 +53,10 @@ __segctl_candidates()
 		__segctl_values
 	elif [[ $word == -* ]]; then
 		__segctl_options
+	elif [[ $command == ns && $operands -eq 0 ]]; then
+		printf '%s\n' ls create rm
+	elif [[ $command == ns ]]; then
+		segctl ns ls | sed '1d; s/ .*//'
 	elif [[ $command != create && ! ($command == resize && $operands -gt 0) ]]; then
 		__segctl_references
 	fi

@@ -18,6 +18,7 @@
 	}
 
 #define KEY_IGNORED 1
+#define KEY_REMOUNT 2
 
 static const struct fuse_opt table[] = {
 	FLAG("-f", foreground),
@@ -44,7 +45,13 @@ static const struct fuse_opt table[] = {
 	FUSE_OPT_KEY("noauto", KEY_IGNORED),
 	FUSE_OPT_KEY("nofail", KEY_IGNORED),
 	FUSE_OPT_KEY("_netdev", KEY_IGNORED),
+	FUSE_OPT_KEY("user", KEY_IGNORED),
+	FUSE_OPT_KEY("nouser", KEY_IGNORED),
+	FUSE_OPT_KEY("users", KEY_IGNORED),
+	FUSE_OPT_KEY("owner", KEY_IGNORED),
+	FUSE_OPT_KEY("group", KEY_IGNORED),
 	FUSE_OPT_KEY("x-%s", KEY_IGNORED),
+	FUSE_OPT_KEY("remount", KEY_REMOUNT),
 	FUSE_OPT_END,
 };
 
@@ -70,7 +77,7 @@ static const char help[] =
 	"\n"
 	"For private namespaces:\n"
 	"  -o size=SIZE        how much memory all segments together may take: bytes, or with\n"
-	"                      k, m, g, or % of the machine's memory; default 25%\n"
+	"                      k, m, g, t, or % of the machine's memory; default 25%\n"
 	"  -o limit=SIZE       the same, for volumes of podman, which takes size= for itself\n"
 	"  -o nr_segments=N    how many segments there may be; default: no limit\n"
 	"  -o huge=POLICY      never, always, within_size or advise: use huge pages\n"
@@ -97,6 +104,11 @@ static int resolve_mountpoint(struct options *opts)
 	}
 	free(opts->mountpoint);
 	opts->mountpoint = path;
+	/* The daemon needs what it would cover, /proc most of all, and would wait for itself. */
+	if (strcmp(path, "/") == 0 || strcmp(path, "/proc") == 0 || strcmp(path, "/dev") == 0) {
+		fprintf(stderr, "segfs: %s: is needed by segfs itself\n", path);
+		return -1;
+	}
 	return 0;
 }
 
@@ -107,6 +119,10 @@ static int process(void *data, const char *arg, int key, struct fuse_args *outar
 	(void)outargs;
 	if (key == KEY_IGNORED)
 		return 0;
+	if (key == KEY_REMOUNT) {
+		fprintf(stderr, "segfs: a mounted namespace can't be changed: no remount\n");
+		return -1;
+	}
 	if (key == FUSE_OPT_KEY_OPT) {
 		if (arg[0] != '-')
 			return 1; /* a general mount option: libfuse knows */
@@ -165,7 +181,7 @@ static uint64_t total_memory(void)
 /* As tmpfs(5), but for 0, which means "no limit" there. */
 static int parse_size(const char *s, uint64_t *ret)
 {
-	static const char units[] = "kmg";
+	static const char units[] = "kmgt";
 	const char *end, *unit;
 	uint64_t v;
 
@@ -243,8 +259,8 @@ static int check_source(struct options *opts)
 	if (opts->private)
 		return check_name(opts->source) < 0 ? -1 : parse_store(opts);
 	if (opts->text.size || opts->text.nr_segments || opts->text.huge || opts->text.uid ||
-	    opts->text.gid || opts->text.mode) {
-		fprintf(stderr, "segfs: size, nr_segments, huge, uid, gid and mode are for "
+	    opts->text.gid || opts->text.mode || opts->noro) {
+		fprintf(stderr, "segfs: size, nr_segments, huge, uid, gid, mode and noro are for "
 				"private namespaces, not for 'host'\n");
 		return -1;
 	}
@@ -319,6 +335,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 		fputs(help, stdout);
 	if (ret->version)
 		puts("segfs " SEGFS_VERSION);
+	if (ret->check && ret->source)
+		return usage_error("--check takes no operand");
 	if (ret->help || ret->version || ret->check)
 		return 0;
 	if (!ret->source || !ret->mountpoint)

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <libgen.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "../cleanup.h"
 #include "format.h"
 #include "parse.h"
 #include "segctl.h"
+#include "segment.h"
 
 struct options {
 	mode_t mode;
@@ -51,6 +58,20 @@ static const char *hint_for(int r, const char *ref, uint64_t size, unsigned flag
 	return NULL;
 }
 
+/* There its maker is its first user, who has done with it before anybody else comes. */
+static void refuse_ephemeral_on_mount(const char *ref)
+{
+	_cleanup_free_ char *copy = xstrdup(ref);
+	bool is_path = *ref && strchr(ref + 1, '/');
+
+	if (file_system_of(is_path ? dirname(copy) : "/dev/shm") != FUSE_SUPER_MAGIC)
+		return;
+	complain_hint(ref, -EOPNOTSUPP,
+		      "made through a mount it would go at once, with its maker: have the first "
+		      "user make it");
+	exit(STATUS_FAILURE);
+}
+
 static int run(int argc, char **argv)
 {
 	_cleanup_seg_ struct seg *seg = NULL;
@@ -60,6 +81,8 @@ static int run(int argc, char **argv)
 
 	parse(argc, argv, &options);
 	size = size_argument(argv[optind + 1]);
+	if (options.flags & SEG_EPHEMERAL)
+		refuse_ephemeral_on_mount(argv[optind]);
 	umask(0); /* a mode that was asked for is meant, as with mkdir -m */
 	r = seg_create(argv[optind], size, options.mode, options.flags, &seg);
 	if (r < 0) {

@@ -295,14 +295,59 @@ struct ns_rm {
 	int r;
 };
 
-static int unmount_one(const char *name, const char *dir, void *arg)
+/* umount2() knows the users in this mount namespace only, and not those in containers. */
+static int busy_if_used(const char *ref, const struct seg_stat *st, void *arg)
+{
+	_cleanup_seg_ struct seg *seg = NULL;
+
+	(void)st;
+	(void)arg;
+	return seg_open(ref, SEG_PATH, &seg) == 0 && seg_in_use(seg) == 1 ? -EBUSY : 0;
+}
+
+static int check_unused(const char *dir)
+{
+	int r = seg_list_directory(dir, busy_if_used, NULL);
+
+	return r == -EBUSY ? r : 0; /* what can't be read any more has to go all the same */
+}
+
+/* The daemon takes away its read-only view by itself, if it still can. */
+static void remove_view(const char *name, const char *dir)
+{
+	_cleanup_free_ char *copy = xstrdup(dir), *view = NULL;
+	struct mntent *entry;
+	bool mounted = false;
+	FILE *f;
+
+	if (asprintf(&view, "%s/ro/%s", dirname(copy), name) < 0)
+		err(STATUS_FAILURE, NULL);
+	f = setmntent("/proc/self/mounts", "re");
+	while (f && (entry = getmntent(f)))
+		mounted |= strcmp(entry->mnt_type, "fuse.segfs") == 0 &&
+			   strcmp(entry->mnt_fsname, name) == 0 &&
+			   strcmp(entry->mnt_dir, view) == 0;
+	cleanup_mntent(&f);
+	if (mounted && umount2(view, MNT_DETACH) == 0)
+		rmdir(view);
+}
+
+static int unmount_one(const char *name, const char *mnt_dir, void *arg)
 {
 	struct ns_rm *rm = arg;
+	_cleanup_free_ char *dir = NULL;
 
 	if (strcmp(name, rm->name) != 0)
 		return 0;
-	rm->r = umount2(dir, rm->flags) < 0 ? -errno : 0;
-	if (rm->r == 0 && strncmp(dir, NS_DIR "/", strlen(NS_DIR "/")) == 0)
+	dir = xstrdup(mnt_dir); /* what getmntent() tells lasts until it tells more */
+	rm->r = rm->flags & MNT_DETACH ? 0 : check_unused(dir);
+	if (rm->r == 0 && umount2(dir, rm->flags) < 0)
+		rm->r = -errno;
+	if (rm->r < 0)
+		return 1;
+	if (strcmp(rm->name, "host") != 0)
+		remove_view(rm->name, dir);
+	if (strncmp(dir, NS_DIR "/", strlen(NS_DIR "/")) == 0)
 		rmdir(dir);
 	return 1;
 }
@@ -333,9 +378,10 @@ static int ns_rm(int argc, char **argv)
 		if (r == 0)
 			continue;
 		complain_hint(argv[i], r,
-			      r == -EBUSY ? "somebody has files of it open; --lazy takes the name "
-					    "away all the same"
-					  : NULL);
+			      r == -EBUSY ? "somebody uses a segment of it, or has it open; --lazy "
+					    "takes the name away all the same"
+			      : r == -ENOENT ? "no namespace of this name is mounted"
+					     : NULL);
 		status = STATUS_FAILURE;
 	}
 	return status;
@@ -368,7 +414,7 @@ const struct command cmd_ns = {
 	.help = "ls      the mounted namespaces: their limit, what is used of it, how many "
 		"segments\n"
 		"create  a private one, mounted at " NS_DIR "/NAME by segfs(8); prints where\n"
-		"rm      end one: its segments go with it; refused while somebody has one open\n"
+		"rm      end one: its segments go with it; refused while somebody uses one\n"
 		"\n"
 		"  -j, --json             ls: for programs\n"
 		"  -b, --bytes            ls: exact figures\n"

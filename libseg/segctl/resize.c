@@ -4,8 +4,10 @@
 #include "segctl.h"
 #include "segment.h"
 
-static const char *hint_for(int r)
+static const char *hint_for(int r, unsigned flags)
 {
+	if (r == -EBUSY && flags & SEG_FORCE)
+		return "through a mount it can't be forced; by its own name it can";
 	if (r == -EBUSY)
 		return "somebody maps it, and would be killed; --force does it all the same";
 	if (r == -EOPNOTSUPP)
@@ -42,7 +44,7 @@ static int run(int argc, char **argv)
 	r = resize(argv[optind], size_argument(argv[optind + 1]), flags);
 	if (r == 0)
 		return 0;
-	complain_hint(argv[optind], r, hint_for(r));
+	complain_hint(argv[optind], r, hint_for(r, flags));
 	return STATUS_FAILURE;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "../cleanup.h"
 #include "segctl.h"
@@ -13,6 +14,13 @@
 const char *kind_text(enum seg_kind kind)
 {
 	return kind == SEG_POSIX ? "posix" : kind == SEG_SYSV ? "sysv" : "file";
+}
+
+long file_system_of(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) < 0 ? 0 : (long)fs.f_type;
 }
 
 /* By its id a SysV segment is opened without a permission being asked for. */

@@ -46,6 +46,9 @@ void segment_json(struct json *json, struct names *names, const struct segment *
 
 const char *kind_text(enum seg_kind kind);
 
+/** file_system_of() - the f_type of statfs(2); 0: it can't be told. */
+long file_system_of(const char *path);
+
 static inline void segment_fini(struct segment *segment)
 {
 	free(segment->ref);

@@ -3,14 +3,12 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/vfs.h>
 
 #include "../cleanup.h"
 #include "listing.h"
 #include "segctl.h"
 
 #define OWNERS_SHOWN 3
-#define FUSE_MAGIC   0x65735546 /* linux/magic.h has it since 5.14 */
 
 struct share {
 	uid_t uid;
@@ -65,9 +63,9 @@ static void add_up(const struct listing *listing, struct sums *sums)
 /* Whatever else there may be in a directory, memory is what these give away. */
 static bool holds_segments_only(const char *place)
 {
-	struct statfs fs;
+	long type = file_system_of(place);
 
-	return statfs(place, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == FUSE_MAGIC);
+	return type == TMPFS_MAGIC || type == FUSE_SUPER_MAGIC;
 }
 
 static void print_owners(struct listing *listing, const struct sums *sums, bool exact)

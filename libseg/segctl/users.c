@@ -122,7 +122,9 @@ static void note_incomplete(const struct found *found, const struct seg_stat *st
 	_cleanup_free_ char *name = quote(found->ref);
 
 	if (has_hidden_user(found, st))
-		warnx("%s: used by a process that can't be seen from here", name);
+		warnx("%s: used by a process that can't be told: it can't be seen from here, or "
+		      "came through the mount of a daemon that has died",
+		      name);
 	else if (!complete)
 		warnx("%s: not every process could be looked at (the host's root sees all)", name);
 }

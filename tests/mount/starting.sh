@@ -49,6 +49,26 @@ a_mount_point_that_is_none_is_refused()
 	refused 1 'Not a directory' "$SEGFS" -f host "$DIR/file"
 }
 
+what_it_needs_itself_is_not_covered()
+{
+	local point
+
+	for point in / /proc /dev /proc/../proc; do
+		refused 1 'is needed by segfs itself' "$SEGFS" host "$point"
+		refused 1 'is needed by segfs itself' "$SEGFS" team "$point"
+	done
+}
+
+options_of_fstab_are_left_out()
+{
+	mkdir -p "$POINT"
+	"$SEGFS" -o noauto,user,nofail,_netdev,x-systemd.automount,noexec host "$POINT"
+	end "$POINT"
+	refused 2 'no remount' "$SEGFS" -o remount,ro host "$POINT"
+	refused 2 'not for' "$SEGFS" -o noro host "$POINT"
+	refused 2 'takes no operand' "$SEGFS" --check host
+}
+
 an_unknown_mount_option_is_refused()
 {
 	mkdir -p "$POINT"
@@ -192,7 +212,8 @@ nothing_is_left_of_all_this()
 }
 
 run_tests help_and_version_are_told a_wrong_command_line_is_status_2_and_a_hint \
-	a_mount_point_that_is_none_is_refused an_unknown_mount_option_is_refused \
+	a_mount_point_that_is_none_is_refused what_it_needs_itself_is_not_covered \
+	options_of_fstab_are_left_out an_unknown_mount_option_is_refused \
 	what_protects_the_users_cannot_be_taken_back \
 	it_returns_when_the_mount_is_there_and_goes_on_in_the_background \
 	a_relative_mount_point_is_found a_failure_in_the_background_is_told_in_the_foreground \

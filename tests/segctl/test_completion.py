@@ -68,6 +68,10 @@ class Completion(support.SegctlTest):
         self.assertEqual(self.complete("segctl ls --sort=a"), ["age", "allocated"])
         self.assertIn("root", self.complete("segctl gc --owner=ro"))
 
+    def test_namespaces(self):
+        self.assertEqual(self.complete("segctl ns "), ["create", "ls", "rm"])
+        self.assertEqual(self.complete("segctl ns c"), ["create"])
+
     def test_segments(self):
         refs = [self.make("a"), self.make("b")]
         self.make_sysv(1)

@@ -160,6 +160,45 @@ class Namespaces(support.SegctlTest):
             self.segctl("ns", "rm", "--lazy", "teamA")
         self.assertEqual(self.segctl("ns", "ls").out, "")
 
+    def test_what_a_container_uses_is_not_ended(self):
+        where = self.create("teamA", "--size=1M")
+        with open(f"{where}/a", "wb") as file:
+            file.write(bytes(4096))
+        holder = subprocess.Popen(
+            ["unshare", "-m", "--propagation", "private", sys.executable, "-c",
+             support.HOLDER.format(support.HOLDERS["map, closed"]), f"{where}/a", "closed"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.assertEqual(holder.stdout.readline(), b"ready\n")
+        result = self.segctl("ns", "rm", "teamA", status=1)
+        self.assertIn("somebody uses a segment of it", result.err)
+        self.assertEqual(self.only()["segments"], 1)
+        holder.communicate()
+        self.segctl("ns", "rm", "teamA")
+
+    def test_a_dead_one_leaves_no_view(self):
+        where = self.create("teamA", "--size=1M")
+        while subprocess.run(["pkill", "-KILL", "-f", where], check=False).returncode == 0:
+            pass
+        self.assertEqual(self.segctl("ns", "ls").lines[1].split()[0], "teamA")
+        self.segctl("ns", "rm", "teamA")
+        self.assertEqual(os.listdir(RUN), ["ro"])
+        self.assertEqual(os.listdir(f"{RUN}/ro"), [])
+        self.assertIn("no namespace of this name", self.segctl("ns", "rm", "teamA", status=1).err)
+
+    def test_an_ephemeral_one_is_not_made_through_a_mount(self):
+        where = self.create("teamA", "--size=1M")
+        result = self.segctl("create", "--ephemeral", f"{where}/a", "4K", status=1)
+        self.assertIn("it would go at once", result.err)
+        self.assertEqual(os.listdir(where), [])
+
+    def test_what_cannot_be_forced_is_not_advised(self):
+        where = self.create("teamA", "--size=1M")
+        self.segctl("create", f"{where}/a", "64K")
+        self.hold("map", f"{where}/a")
+        for force, advised in ([], True), (["--force"], False):
+            result = self.segctl("resize", *force, f"{where}/a", "4K", status=1)
+            self.assertEqual("--force does it" in result.err, advised)
+
     def test_a_second_one_of_the_name_is_refused(self):
         self.create("teamA", "--size=1M")
         result = self.segctl("ns", "create", "teamA", status=1)

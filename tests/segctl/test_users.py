@@ -100,7 +100,9 @@ class Users(support.SegctlTest):
         for ref in self.ref("a"), self.sysv(2):
             result = self.segctl("users", ref, uid=support.NOBODY)
             self.assertEqual(
-                result.err, f"segctl users: {ref}: used by a process that can't be seen from here\n"
+                result.err,
+                f"segctl users: {ref}: used by a process that can't be told: it can't be seen from "
+                "here, or came through the mount of a daemon that has died\n"
             )
 
     def test_an_odd_command_is_shown_safely(self):
