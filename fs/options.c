@@ -51,6 +51,16 @@ static const struct fuse_opt table[] = {
 	FUSE_OPT_KEY("owner", KEY_IGNORED),
 	FUSE_OPT_KEY("group", KEY_IGNORED),
 	FUSE_OPT_KEY("x-%s", KEY_IGNORED),
+	FUSE_OPT_KEY("X-%s", KEY_IGNORED),
+	FUSE_OPT_KEY("comment=%s", KEY_IGNORED),
+	/* times are the segments' own */
+	FUSE_OPT_KEY("atime", KEY_IGNORED),
+	FUSE_OPT_KEY("diratime", KEY_IGNORED),
+	FUSE_OPT_KEY("relatime", KEY_IGNORED),
+	FUSE_OPT_KEY("norelatime", KEY_IGNORED),
+	FUSE_OPT_KEY("strictatime", KEY_IGNORED),
+	FUSE_OPT_KEY("lazytime", KEY_IGNORED),
+	FUSE_OPT_KEY("nolazytime", KEY_IGNORED),
 	FUSE_OPT_KEY("remount", KEY_REMOUNT),
 	FUSE_OPT_END,
 };
@@ -71,7 +81,7 @@ static const char help[] =
 	"  -o rm=if-unused     removing a segment that somebody uses is refused (EBUSY)\n"
 	"  -o preallocate      a segment that grows gets its memory at once: where there is\n"
 	"                      none left it says ENOSPC, and not SIGBUS at a later touch\n"
-	"  -o OPTION           any general mount option (ro, noexec, ...; see mount(8))\n"
+	"  -o OPTION           a general mount option: ro, noexec, ...; see segfs(8)\n"
 	"  -h, --help          show this and exit\n"
 	"  -V, --version       show the version and exit\n"
 	"\n"
@@ -79,7 +89,7 @@ static const char help[] =
 	"  -o size=SIZE        how much memory all segments together may take: bytes, or with\n"
 	"                      k, m, g, t, or % of the machine's memory; default 25%\n"
 	"  -o limit=SIZE       the same, for volumes of podman, which takes size= for itself\n"
-	"  -o nr_segments=N    how many segments there may be; default: no limit\n"
+	"  -o nr_segments=N    how many segments there may be; default: that of tmpfs(5)\n"
 	"  -o huge=POLICY      never, always, within_size or advise: use huge pages\n"
 	"  -o uid=,gid=,mode=  of the directory; default 0, 0, 1777\n"
 	"  -o noro             no read-only view in ../ro/NAME, which there is where MOUNTPOINT\n"

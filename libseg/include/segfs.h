@@ -58,7 +58,8 @@ struct segfs_info {
  * As unlink(2), in one step with the question. An attribute and not an ioctl, because
  * then a read-only mount of the same files refuses it.
  *
- * Errors: EBUSY (somebody uses it; nothing changed), EPERM, EACCES as unlink(2),
+ * Errors: EBUSY (somebody uses it; nothing changed), EPERM, EACCES as unlink(2), and
+ * EACCES without the permission to write the file, which every user attribute takes,
  * EINVAL (another value), ESTALE (the name is another segment's now), EROFS, EOPNOTSUPP
  * (not on a segfs mount that knows this).
  */

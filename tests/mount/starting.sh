@@ -62,7 +62,7 @@ what_it_needs_itself_is_not_covered()
 options_of_fstab_are_left_out()
 {
 	mkdir -p "$POINT"
-	"$SEGFS" -o noauto,user,nofail,_netdev,x-systemd.automount,noexec host "$POINT"
+	"$SEGFS" -o noauto,user,nofail,_netdev,x-systemd.automount,relatime,lazytime,noexec host "$POINT"
 	end "$POINT"
 	refused 2 'no remount' "$SEGFS" -o remount,ro host "$POINT"
 	refused 2 'not for' "$SEGFS" -o noro host "$POINT"
