@@ -84,8 +84,8 @@ export interface CreateOptions extends MapOptions {
    * Destroyed when its last user is gone: by this process, when it closes it or exits; after
    * that by the daemon of a mount that shows it, or {@link gc}. Signals are not caught: a
    * process that is killed leaves it to these, and so does one that exits with a
-   * {@link Mutex} in it held. Not for System V (`EOPNOTSUPP`). Default:
-   * `false`.
+   * {@link Mutex} in it held. Its mode has the sticky bit, which is part of the mark. Not for
+   * System V (`EOPNOTSUPP`). Default: `false`.
    */
   ephemeral?: boolean;
 }
