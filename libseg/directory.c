@@ -39,24 +39,24 @@ static int directory_open(const char *path, struct directory *dir, struct seg_st
 	return seg_store_open(path, ret);
 }
 
-/* @ref: in the store: a slash and the name */
-static char *path_ref(const struct directory *dir, const char *ref)
+/* What a store tells of @ref, a slash and the name, as it is told of a path. */
+static char *by_path(const struct directory *dir, const char *ref, const struct seg_stat *st,
+		     struct seg_stat *ret)
 {
 	char *path;
 
+	*ret = *st;
+	ret->kind = SEG_FILE;
 	return asprintf(&path, "%.*s%s", dir->length, dir->path, ref) < 0 ? NULL : path;
 }
 
 static int list_one(const char *ref, const struct seg_stat *st, void *arg)
 {
 	const struct directory *dir = arg;
-	_cleanup_free_ char *path = path_ref(dir, ref);
-	struct seg_stat file = *st;
+	struct seg_stat file;
+	_cleanup_free_ char *path = by_path(dir, ref, st, &file);
 
-	if (!path)
-		return -ENOMEM;
-	file.kind = SEG_FILE;
-	return dir->list_fn(path, &file, dir->arg);
+	return path ? dir->list_fn(path, &file, dir->arg) : -ENOMEM;
 }
 
 int seg_list_directory(const char *path, seg_list_fn *fn, void *arg)
@@ -72,13 +72,10 @@ int seg_list_directory(const char *path, seg_list_fn *fn, void *arg)
 static int gc_one(const char *ref, const struct seg_stat *st, int result, void *arg)
 {
 	const struct directory *dir = arg;
-	_cleanup_free_ char *path = path_ref(dir, ref);
-	struct seg_stat file = *st;
+	struct seg_stat file;
+	_cleanup_free_ char *path = by_path(dir, ref, st, &file);
 
-	if (!path)
-		return -ENOMEM;
-	file.kind = SEG_FILE;
-	return dir->gc_fn(path, &file, result, dir->arg);
+	return path ? dir->gc_fn(path, &file, result, dir->arg) : -ENOMEM;
 }
 
 /* Anywhere else a file that nobody has open is somebody's document. */
