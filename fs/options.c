@@ -19,6 +19,7 @@
 
 #define KEY_IGNORED 1
 #define KEY_REMOUNT 2
+#define KEY_REFUSED 3
 
 static const struct fuse_opt table[] = {
 	FLAG("-f", foreground),
@@ -62,6 +63,16 @@ static const struct fuse_opt table[] = {
 	FUSE_OPT_KEY("lazytime", KEY_IGNORED),
 	FUSE_OPT_KEY("nolazytime", KEY_IGNORED),
 	FUSE_OPT_KEY("remount", KEY_REMOUNT),
+	/* libfuse would take these, and the mount not be as it has to be */
+	FUSE_OPT_KEY("max_read=", KEY_REFUSED),
+	FUSE_OPT_KEY("auto_unmount", KEY_REFUSED),
+	FUSE_OPT_KEY("allow_root", KEY_REFUSED),
+	FUSE_OPT_KEY("fd=", KEY_REFUSED),
+	FUSE_OPT_KEY("rootmode=", KEY_REFUSED),
+	FUSE_OPT_KEY("user_id=", KEY_REFUSED),
+	FUSE_OPT_KEY("group_id=", KEY_REFUSED),
+	FUSE_OPT_KEY("blkdev", KEY_REFUSED),
+	FUSE_OPT_KEY("blksize=", KEY_REFUSED),
 	FUSE_OPT_END,
 };
 
@@ -131,6 +142,10 @@ static int process(void *data, const char *arg, int key, struct fuse_args *outar
 		return 0;
 	if (key == KEY_REMOUNT) {
 		fprintf(stderr, "segfs: a mounted namespace can't be changed: no remount\n");
+		return -1;
+	}
+	if (key == KEY_REFUSED) {
+		fprintf(stderr, "segfs: %s is not for segfs\n", arg);
 		return -1;
 	}
 	if (key == FUSE_OPT_KEY_OPT) {

@@ -65,6 +65,8 @@ options_of_fstab_are_left_out()
 	"$SEGFS" -o noauto,user,nofail,_netdev,x-systemd.automount,relatime,lazytime,noexec host "$POINT"
 	end "$POINT"
 	refused 2 'no remount' "$SEGFS" -o remount,ro host "$POINT"
+	refused 2 'max_read=4096 is not for segfs' "$SEGFS" -o max_read=4096 host "$POINT"
+	refused 2 'auto_unmount is not for segfs' "$SEGFS" -o auto_unmount host "$POINT"
 	refused 2 'not for' "$SEGFS" -o noro host "$POINT"
 	refused 2 'takes no operand' "$SEGFS" --check host
 }
