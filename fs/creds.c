@@ -26,7 +26,8 @@
 static struct {
 	bool by_hand;
 	bool stuck; /* with groups that no caller has */
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct all[_LINUX_CAPABILITY_U32S_3],
+		laid_down[_LINUX_CAPABILITY_U32S_3];
 } own;
 
 static struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -38,19 +39,12 @@ int creds_init(void)
 	if (!own.by_hand)
 		return 0;
 	/* Or the kernel would take all of them when we have been root for a request. */
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SYS_capget, &header, own.data) < 0)
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SYS_capget, &header, own.all) < 0)
 		return -errno;
-	return 0;
-}
-
-static int lay_down_capabilities(void)
-{
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	memcpy(data, own.data, sizeof(data));
+	memcpy(own.laid_down, own.all, sizeof(own.all));
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		data[i].effective = 0;
-	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+		own.laid_down[i].effective = 0;
+	return 0;
 }
 
 static int change_ids(uid_t uid, gid_t gid, struct creds *saved)
@@ -74,8 +68,8 @@ int creds_become(uid_t uid, gid_t gid, struct creds *saved)
 	if (uid == saved->uid && gid == saved->gid && !own.by_hand)
 		return 0;
 	r = change_ids(uid, gid, saved);
-	if (r == 0 && own.by_hand && uid != 0)
-		r = lay_down_capabilities();
+	if (r == 0 && own.by_hand && uid != 0 && syscall(SYS_capset, &header, own.laid_down) < 0)
+		r = -errno;
 	if (r < 0)
 		creds_restore(saved);
 	return r;
@@ -89,6 +83,6 @@ void creds_restore(struct creds *saved)
 	/* To go on with somebody else's rights would be worse than to die. */
 	if (syscall(SET_UIDS, -1, saved->uid, -1) < 0 ||
 	    syscall(SET_GIDS, -1, saved->gid, -1) < 0 ||
-	    (own.by_hand && syscall(SYS_capset, &header, own.data) < 0))
+	    (own.by_hand && syscall(SYS_capset, &header, own.all) < 0))
 		abort();
 }

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,6 +14,7 @@
 #include <uthash.h>
 
 #include "../libseg/cleanup.h"
+#include "thread.h"
 
 /* A close is told before the kernel has done with it, and somebody else may be asking
  * just now: a segment that seems to be in use is looked at again, up to three times. */
@@ -217,18 +217,13 @@ int ephemeral_open(struct ephemeral *ret, const char *path)
 
 int ephemeral_start(struct ephemeral *watcher)
 {
-	sigset_t all, old;
 	int r;
 
 	if (watcher->stop < 0)
 		return 0;
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&watcher->thread, NULL, watch, watcher);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = thread_start(&watcher->thread, watch, watcher);
 	watcher->running = r == 0;
-	return -r;
+	return r;
 }
 
 void ephemeral_close(struct ephemeral *watcher)

@@ -3,9 +3,10 @@
 #include "jobs.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+
+#include "thread.h"
 
 /* More at once would not be faster: it is the memory that they wait for. */
 #define JOBS_MAX 8
@@ -20,19 +21,6 @@ void jobs_init(struct jobs *jobs)
 {
 	*jobs = (struct jobs){ .lock = PTHREAD_MUTEX_INITIALIZER,
 			       .ended = PTHREAD_COND_INITIALIZER };
-}
-
-static void *run_job(void *arg)
-{
-	struct job job = *(struct job *)arg;
-
-	free(arg);
-	job.run(job.arg);
-	pthread_mutex_lock(&job.jobs->lock);
-	job.jobs->running--;
-	pthread_cond_signal(&job.jobs->ended);
-	pthread_mutex_unlock(&job.jobs->lock);
-	return NULL;
 }
 
 static bool enter(struct jobs *jobs)
@@ -50,45 +38,37 @@ static void leave(struct jobs *jobs)
 {
 	pthread_mutex_lock(&jobs->lock);
 	jobs->running--;
+	pthread_cond_signal(&jobs->ended);
 	pthread_mutex_unlock(&jobs->lock);
 }
 
-static int start_thread(struct job *job)
+static void *run_job(void *arg)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-	pthread_t thread;
-	int r;
+	struct job job = *(struct job *)arg;
 
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* Signals are the request loop's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&thread, &attr, run_job, job);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return r ? -EAGAIN : 0;
+	free(arg);
+	job.run(job.arg);
+	leave(job.jobs);
+	return NULL;
 }
 
 int jobs_start(struct jobs *jobs, void (*run)(void *arg), void *arg)
 {
+	pthread_t thread;
 	struct job *job;
-	int r;
 
 	if (!enter(jobs))
 		return -EAGAIN;
 	job = malloc(sizeof(*job));
-	r = -EAGAIN;
-	if (job) {
+	if (job)
 		*job = (struct job){ .jobs = jobs, .run = run, .arg = arg };
-		r = start_thread(job);
-	}
-	if (r < 0) {
+	if (!job || thread_start(&thread, run_job, job) < 0) {
 		free(job);
 		leave(jobs);
+		return -EAGAIN;
 	}
-	return r;
+	pthread_detach(thread);
+	return 0;
 }
 
 void jobs_end(struct jobs *jobs)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "last_use.h"
 #include "usage.h"
 
 bool destroy_is_named(int dirfd, const char *name, int fd)
@@ -51,15 +52,6 @@ struct gc {
 	int count;
 };
 
-static time_t last_use(const struct seg_stat *st)
-{
-	time_t last = st->ctime.tv_sec;
-
-	if (st->atime.tv_sec > last)
-		last = st->atime.tv_sec;
-	return st->mtime.tv_sec > last ? st->mtime.tv_sec : last;
-}
-
 static bool fits(const struct gc *gc, const char *ref, const struct seg_stat *st)
 {
 	const struct seg_gc_filter *filter = gc->filter;
@@ -71,7 +63,8 @@ static bool fits(const struct gc *gc, const char *ref, const struct seg_stat *st
 	if (filter->uid != (uid_t)-1 && filter->uid != st->uid)
 		return false;
 	return !filter->unused_for ||
-	       (gc->now > last_use(st) && (uint64_t)(gc->now - last_use(st)) >= filter->unused_for);
+	       (gc->now > seg_last_use(st) &&
+		(uint64_t)(gc->now - seg_last_use(st)) >= filter->unused_for);
 }
 
 /* What has the name now may not be what was listed; the handle says what it is. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "../cleanup.h"
+#include "../last_use.h"
 #include "parse.h"
 #include "segctl.h"
 #include "segment.h"
@@ -38,15 +39,6 @@ static uint64_t memory_freed(const struct gc *gc, const struct seg_stat *st)
 	return gc->dry_run ? st->allocated / st->nlink : 0;
 }
 
-static time_t last_use(const struct seg_stat *st)
-{
-	time_t last = st->ctime.tv_sec;
-
-	if (st->atime.tv_sec > last)
-		last = st->atime.tv_sec;
-	return st->mtime.tv_sec > last ? st->mtime.tv_sec : last;
-}
-
 static void print(struct gc *gc, const char *ref, const struct seg_stat *st)
 {
 	_cleanup_free_ char *name = quote(ref);
@@ -56,7 +48,7 @@ static void print(struct gc *gc, const char *ref, const struct seg_stat *st)
 	       format_size(st->allocated, false, size));
 	if (gc->verbose)
 		printf(" (%s, %s, last used %s ago)", kind_text(st->kind),
-		       user_text(&gc->names, st->uid), format_age(gc->now - last_use(st), age));
+		       user_text(&gc->names, st->uid), format_age(gc->now - seg_last_use(st), age));
 	putchar('\n');
 }
 

@@ -48,15 +48,16 @@ static void cleanup_mntent(FILE **f)
 static int for_each_mount(mount_fn *fn, void *arg)
 {
 	_cleanup_(cleanup_mntent) FILE *f = setmntent("/proc/self/mounts", "re");
-	struct mntent *entry;
+	char buf[3 * PATH_MAX];
+	struct mntent entry;
 	int r;
 
 	if (!f)
 		return -errno;
-	while ((entry = getmntent(f))) {
-		if (strcmp(entry->mnt_type, "fuse.segfs") != 0 || is_view(entry->mnt_dir))
+	while (getmntent_r(f, &entry, buf, sizeof(buf))) {
+		if (strcmp(entry.mnt_type, "fuse.segfs") != 0)
 			continue;
-		r = fn(entry->mnt_fsname, entry->mnt_dir, arg);
+		r = fn(entry.mnt_fsname, entry.mnt_dir, arg);
 		if (r)
 			return r;
 	}
@@ -132,9 +133,13 @@ static int show_mount(const char *name, const char *dir, void *arg)
 {
 	struct ns_ls *ls = arg;
 	struct statvfs st;
-	bool alive = statvfs(dir, &st) == 0;
-	int64_t segments = alive ? count_segments(name, dir) : -1;
+	int64_t segments;
+	bool alive;
 
+	if (is_view(dir))
+		return 0;
+	alive = statvfs(dir, &st) == 0;
+	segments = alive ? count_segments(name, dir) : -1;
 	if (ls->as_json)
 		show_json(ls, name, dir, alive ? &st : NULL, segments);
 	else
@@ -312,41 +317,47 @@ static int check_unused(const char *dir)
 	return r == -EBUSY ? r : 0; /* what can't be read any more has to go all the same */
 }
 
+struct view {
+	const char *name;
+	char *dir;
+};
+
+static int unmount_view(const char *name, const char *dir, void *arg)
+{
+	const struct view *view = arg;
+
+	if (strcmp(name, view->name) != 0 || strcmp(dir, view->dir) != 0)
+		return 0;
+	if (umount2(dir, MNT_DETACH) == 0)
+		rmdir(dir);
+	return 1;
+}
+
 /* The daemon takes away its read-only view by itself, if it still can. */
 static void remove_view(const char *name, const char *dir)
 {
-	_cleanup_free_ char *copy = xstrdup(dir), *view = NULL;
-	struct mntent *entry;
-	bool mounted = false;
-	FILE *f;
+	_cleanup_free_ char *copy = xstrdup(dir);
+	struct view view = { .name = name };
 
-	if (asprintf(&view, "%s/ro/%s", dirname(copy), name) < 0)
+	if (asprintf(&view.dir, "%s/ro/%s", dirname(copy), name) < 0)
 		err(STATUS_FAILURE, NULL);
-	f = setmntent("/proc/self/mounts", "re");
-	while (f && (entry = getmntent(f)))
-		mounted |= strcmp(entry->mnt_type, "fuse.segfs") == 0 &&
-			   strcmp(entry->mnt_fsname, name) == 0 &&
-			   strcmp(entry->mnt_dir, view) == 0;
-	cleanup_mntent(&f);
-	if (mounted && umount2(view, MNT_DETACH) == 0)
-		rmdir(view);
+	for_each_mount(unmount_view, &view);
+	free(view.dir);
 }
 
-static int unmount_one(const char *name, const char *mnt_dir, void *arg)
+static int unmount_one(const char *name, const char *dir, void *arg)
 {
 	struct ns_rm *rm = arg;
-	_cleanup_free_ char *dir = NULL;
 
-	if (strcmp(name, rm->name) != 0)
+	if (is_view(dir) || strcmp(name, rm->name) != 0)
 		return 0;
-	dir = xstrdup(mnt_dir); /* what getmntent() tells lasts until it tells more */
 	rm->r = rm->flags & MNT_DETACH ? 0 : check_unused(dir);
 	if (rm->r == 0 && umount2(dir, rm->flags) < 0)
 		rm->r = -errno;
 	if (rm->r < 0)
 		return 1;
-	if (strcmp(rm->name, "host") != 0)
-		remove_view(rm->name, dir);
+	if (strcmp(name, "host") != 0)
+		remove_view(name, dir);
 	if (strncmp(dir, NS_DIR "/", strlen(NS_DIR "/")) == 0)
 		rmdir(dir);
 	return 1;
