@@ -13,6 +13,7 @@
 
 #include "../cleanup.h"
 #include "format.h"
+#include "json.h"
 #include "segctl.h"
 
 static const struct command *const commands[] = {
@@ -98,6 +99,20 @@ void check_operands(int argc, char **argv, int min, int max, const char *what)
 		usage_error("missing operand: %s", what);
 	if (max >= 0 && argc - optind > max)
 		usage_error("unexpected operand %s", argv[optind + max]);
+}
+
+int each_operand(int argc, char **argv, struct json *json, int (*show)(void *arg, const char *ref),
+		 void *arg)
+{
+	int status = 0;
+
+	if (json)
+		json_open(json, NULL, '[');
+	for (int i = optind; i < argc; i++)
+		status |= show(arg, argv[i]);
+	if (json)
+		json_close(json, ']');
+	return status;
 }
 
 void complain_hint(const char *ref, int r, const char *hint)

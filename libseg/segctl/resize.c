@@ -21,10 +21,7 @@ static int resize(const char *ref, uint64_t size, unsigned flags)
 	struct seg_stat st;
 	int r;
 
-	r = seg_stat(ref, &st);
-	if (r < 0)
-		return r;
-	r = segment_open(ref, &st, &seg);
+	r = segment_find(ref, &st, &seg);
 	return r < 0 ? r : seg_resize(seg, size, flags);
 }
 

@@ -8,8 +8,9 @@ struct options {
 	unsigned flags;
 };
 
-static int destroy(const char *ref, const struct options *options)
+static int destroy(void *arg, const char *ref)
 {
+	const struct options *options = arg;
 	int r = seg_destroy(ref, options->flags);
 
 	if (r == -ENOENT && options->force)
@@ -38,7 +39,7 @@ static int run(int argc, char **argv)
 		{ 0 },
 	};
 	struct options options = { 0 };
-	int option, status = 0;
+	int option;
 
 	while ((option = next_option(argc, argv, "fv", longs, &cmd_rm)) != -1) {
 		if (option == 'f')
@@ -49,9 +50,7 @@ static int run(int argc, char **argv)
 			options.verbose = true;
 	}
 	check_operands(argc, argv, options.force ? 0 : 1, -1, "which segment?");
-	for (int i = optind; i < argc; i++)
-		status |= destroy(argv[i], &options);
-	return status;
+	return each_operand(argc, argv, NULL, destroy, &options);
 }
 
 const struct command cmd_rm = {

@@ -2,7 +2,8 @@
 /*
  * segctl: shared memory segments on the command line.
  *
- * A program like any other on libseg: it uses seg.h and nothing below it.
+ * A program like any other on libseg: it uses seg.h, and below it nothing but headers of
+ * inline functions.
  */
 #ifndef SEGCTL_H
 #define SEGCTL_H
@@ -45,6 +46,17 @@ _Noreturn void usage_error(const char *format, ...) __attribute__((format(printf
 
 /** check_operands() - a usage error unless there are so many; @max < 0: any number. */
 void check_operands(int argc, char **argv, int min, int max, const char *what);
+
+struct json;
+
+/**
+ * each_operand() - @show each of them, in an array where there is a @json.
+ * @show: returns an exit status
+ *
+ * Return: the exit status of all.
+ */
+int each_operand(int argc, char **argv, struct json *json, int (*show)(void *arg, const char *ref),
+		 void *arg);
 
 /** complain() - "segctl COMMAND: REF: reason" on stderr. @r: negative errno */
 void complain(const char *ref, int r);

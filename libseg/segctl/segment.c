@@ -34,6 +34,13 @@ int segment_open(const char *ref, const struct seg_stat *st, struct seg **ret)
 	return seg_open(by_id, SEG_READ_ONLY, ret);
 }
 
+int segment_find(const char *ref, struct seg_stat *st, struct seg **ret)
+{
+	int r = seg_stat(ref, st);
+
+	return r < 0 ? r : segment_open(ref, st, ret);
+}
+
 /* What a stat does not tell: tmpfs knows since Linux 6.0. */
 static void set_created(struct segment *segment, const struct seg *seg)
 {

@@ -28,6 +28,9 @@ struct segment {
  */
 int segment_open(const char *ref, const struct seg_stat *st, struct seg **ret);
 
+/** segment_find() - segment_open() of what somebody named; @st: seg_stat() of it. */
+int segment_find(const char *ref, struct seg_stat *st, struct seg **ret);
+
 /**
  * segment_look() - find out what seg_list() and seg_stat() do not tell.
  *

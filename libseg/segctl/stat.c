@@ -100,17 +100,15 @@ static int look(const char *ref, struct segment *ret)
 	struct seg_stat st;
 	int r;
 
-	r = seg_stat(ref, &st);
-	if (r < 0)
-		return r;
-	r = segment_open(ref, &st, &seg);
+	r = segment_find(ref, &st, &seg);
 	if (r < 0)
 		return r;
 	return segment_look(seg_ref(seg), &st, ret);
 }
 
-static int show(struct options *options, const char *ref)
+static int show(void *arg, const char *ref)
 {
+	struct options *options = arg;
 	_cleanup_segment_ struct segment segment = { 0 };
 	int r;
 
@@ -136,17 +134,12 @@ static int run(int argc, char **argv)
 		{ 0 },
 	};
 	struct options options = { .now = time(NULL) };
-	int status = 0;
+	int status;
 
 	while (next_option(argc, argv, "", longs, &cmd_stat) != -1)
 		options.json = true;
 	check_operands(argc, argv, 1, -1, "which segment?");
-	if (options.json)
-		json_open(&options.out, NULL, '[');
-	for (int i = optind; i < argc; i++)
-		status |= show(&options, argv[i]);
-	if (options.json)
-		json_close(&options.out, ']');
+	status = each_operand(argc, argv, options.json ? &options.out : NULL, show, &options);
 	names_free(&options.names);
 	return status;
 }

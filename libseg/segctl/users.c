@@ -156,8 +156,9 @@ static int show_json(struct found *found, const struct seg_stat *st)
 	return r;
 }
 
-static int show(struct users *users, const char *ref)
+static int show(void *arg, const char *ref)
 {
+	struct users *users = arg;
 	struct found found = { .users = users, .ref = ref };
 	struct seg_stat st;
 	int r;
@@ -184,17 +185,12 @@ static int run(int argc, char **argv)
 	};
 	struct users users = { .table = { .columns = columns,
 					  .n_columns = sizeof(columns) / sizeof(columns[0]) } };
-	int status = 0;
+	int status;
 
 	while (next_option(argc, argv, "", longs, &cmd_users) != -1)
 		users.as_json = true;
 	check_operands(argc, argv, 1, -1, "which segment?");
-	if (users.as_json)
-		json_open(&users.json, NULL, '[');
-	for (int i = optind; i < argc; i++)
-		status |= show(&users, argv[i]);
-	if (users.as_json)
-		json_close(&users.json, ']');
+	status = each_operand(argc, argv, users.as_json ? &users.json : NULL, show, &users);
 	table_print(&users.table);
 	table_free(&users.table);
 	names_free(&users.names);
