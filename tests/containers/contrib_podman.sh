@@ -2,7 +2,6 @@
 # What contrib/ has for compose and Kubernetes, run by podman as far as that can: the
 # compose file by podman-compose, the pod that uses a namespace by `podman kube play`.
 . "$(dirname "$0")/lib.sh"
-in_own_cgroups # podman-compose and kube play have no option for where theirs are
 . "$(dirname "$0")/podman-lib.sh"
 
 # Here is room for the paths that the files name: /run is the test's own.

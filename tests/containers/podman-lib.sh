@@ -3,6 +3,8 @@
 need podman runc busybox python3
 ! ldd "$(command -v busybox)" >/dev/null 2>&1 || skip 'busybox is not static: busybox-static'
 
+in_own_cgroups
+
 # Nothing of the machine's podman is touched: its state, and /run, are the test's own.
 mount -t tmpfs tmpfs /run
 export TMPDIR=$DIR/tmp HOME=$DIR/home XDG_RUNTIME_DIR=/run
@@ -18,16 +20,9 @@ pod()
 # shellcheck disable=SC2317  # called by lib.sh at the end
 cleanup()
 {
-	local tries=0
-
 	pod pod rm -f -a -t 0
 	pod rm -f -a -t 0
 	wait "${clients[@]}"
-	# what cleans up behind a container may be at it yet
-	until find /sys/fs/cgroup -depth -type d -path "*$cgroup*" -exec rmdir {} + ||
-		[ $((++tries)) -gt 200 ]; do
-		:
-	done
 }
 
 make_image()
@@ -48,9 +43,8 @@ make_image()
 	pod import -q "$DIR/rootfs.tar" segfs-test >/dev/null
 }
 
-cgroup=/segfs-test-${DIR##*-}
 clients=()
-limits=(--cgroup-parent "$cgroup" --ulimit nofile=20000:20000 --ulimit nproc=32768:32768)
+limits=(--ulimit nofile=20000:20000 --ulimit nproc=32768:32768)
 tools=(-v /usr:/usr:ro -v "$here:/tests:ro" -v "$SHM_PEER:/shm_peer:ro")
 # shellcheck disable=SC2034  # for the tests
 inside=(/usr/bin/python3 -B /tests/inside.py)
